@@ -225,7 +225,7 @@ static inline void berth_error_prefix(struct berth_error *err, const char *fmt, 
 	/* cut at the end rather than fail: the beginning says what was being done */
 	{
 		size_t room = sizeof(err->text) - (size_t)n - 1;
-		size_t len = strnlen(old, sizeof(old) - 1);
+		size_t len = strlen(old);
 
 		if (len > room)
 			len = room;
