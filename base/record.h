@@ -2,7 +2,7 @@
 /*
  * base/record.h - JSON: reading what comes from outside, building and printing what goes there.
  *
- * A record is a tree of values. It hides the library below (base/record*.c alone know it). Three
+ * A record is a tree of values. It hides the library below (base/record.c alone knows it). Three
  *ways:
  *
  *  - record_read_text: a table says which keys go where in a struct. For our own files and the
@@ -10,11 +10,11 @@
  *  - record_parse and record_get, record_path, record_str ...: for trees whose shape varies.
  *  - base/record_write.h: to write JSON fast without building a tree.
  *
- * What is read: strict JSON in UTF-8, nothing behind it, no NUL in any string or key, no number out
- *of range, limited depth; the caller limits the bytes. Of a key that is there twice the last one
- *wins, and nobody can tell: decide nothing about security by "their parser sees the same"; decide
- *from the same bytes that were hashed. To print a record again is not to get the same bytes: what
- *has a digest is kept as received.
+ * What is read: strict JSON in UTF-8 and nothing behind it; no key twice in an object, no NUL in a
+ *string or key, no number out of range (integers: int64_t and uint64_t), limited depth; the caller
+ *limits the bytes. Other engines read some of what is refused here, and see in it what they like:
+ *decide nothing by "their parser sees the same". To print a record again is not to get the same
+ *bytes: what has a digest is kept as received.
  *
  * null: a key whose value is null reads like a key that is not there, as in Go. A struct record *
  *that is NULL is null or absent, all readers take it, so chains need no checks:
@@ -164,6 +164,7 @@ int record_set_null(struct record *obj, const char *key, struct berth_error *err
 /** Absent is fine. */
 void record_unset(struct record *obj, const char *key);
 int record_append(struct record *arr, struct record *val, struct berth_error *err);
+int record_append_null(struct record *arr, struct berth_error *err);
 int record_append_str(struct record *arr, const char *s, struct berth_error *err);
 
 enum record_print_flags {

@@ -122,7 +122,8 @@ const char *str_human_size(uint64_t bytes, enum str_size_base base, int digits,
  * Writers return 0 or -BERTH_E_NO_MEMORY, and the array is whole and unchanged on failure.
  */
 
-/** An array of copies of the arguments, which end with NULL. NULL when out of memory. */
+/** Copies of the arguments, which end with NULL; strv_copy(NULL) for none. NULL when out of memory.
+ */
 char **strv_new(const char *first, ...) __attribute__((sentinel));
 /** A deep copy; of NULL an empty array. NULL when out of memory. */
 char **strv_copy(char *const *v);
