@@ -51,8 +51,8 @@ static int fail_open(struct berth_error *err, int sys_errno, uint64_t resolve, c
 	}
 }
 
-static int open_how(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve,
-		    int *ret_fd, struct berth_error *err)
+/* A descriptor, or -errno. */
+static int try_open(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	bool makes = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
 	struct open_how how = {
@@ -66,24 +66,34 @@ static int open_how(int dirfd, const char *path, int flags, mode_t mode, uint64_
 	do {
 		fd = syscall(SYS_openat2, dirfd, *path ? path : ".", &how, sizeof(how));
 	} while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < RETRIES_MAX);
-	if (fd < 0)
-		return fail_open(err, errno, resolve, path);
-	*ret_fd = (int)fd;
-	return 0;
+	return fd < 0 ? -errno : (int)fd;
 }
+
+enum {
+	IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	BENEATH = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+};
 
 int root_open(int rootfd, const char *path, int flags, mode_t mode, int *ret_fd,
 	      struct berth_error *err)
 {
-	return open_how(rootfd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, ret_fd,
-			err);
+	int fd = try_open(rootfd, path, flags, mode, IN_ROOT);
+
+	if (fd < 0)
+		return fail_open(err, -fd, IN_ROOT, path);
+	*ret_fd = fd;
+	return 0;
 }
 
 int state_open(int dirfd, const char *path, int flags, mode_t mode, int *ret_fd,
 	       struct berth_error *err)
 {
-	return open_how(dirfd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS, ret_fd,
-			err);
+	int fd = try_open(dirfd, path, flags, mode, BENEATH);
+
+	if (fd < 0)
+		return fail_open(err, -fd, BENEATH, path);
+	*ret_fd = fd;
+	return 0;
 }
 
 int root_open_regular(int rootfd, const char *path, int *ret_fd, struct berth_error *err)
@@ -168,29 +178,31 @@ static char *next_component(const char **path, struct berth_error *err)
 
 int state_mkdirs(int dirfd, const char *path, mode_t mode, int *ret_fd, struct berth_error *err)
 {
-	cleanup_fd int at = -1;
-	int r = state_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0, &at, err);
+	cleanup_fd int at = try_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0, BENEATH);
+	const char *rest = path;
+	int r;
 
-	if (r == -BERTH_E_NOT_FOUND) {
+	if (at < 0 && at != -ENOENT)
+		return fail_open(err, -at, BENEATH, path);
+	if (at < 0) {
 		r = state_open(dirfd, "", O_RDONLY | O_DIRECTORY, 0, &at, err);
-		while (r == 0 && path[strspn(path, "/")]) {
-			cleanup_free char *name = next_component(&path, err);
+		if (r < 0)
+			return r;
+		while (rest[strspn(rest, "/")]) {
+			cleanup_free char *name = next_component(&rest, err);
 			int next;
 
 			if (!name)
 				return -BERTH_E_NO_MEMORY;
 			r = state_mkdir(at, name, mode, STATE_EXIST_OK, err);
-			if (r < 0)
-				return r;
-			r = state_open(at, name, O_RDONLY | O_DIRECTORY, 0, &next, err);
+			if (r == 0)
+				r = state_open(at, name, O_RDONLY | O_DIRECTORY, 0, &next, err);
 			if (r < 0)
 				return r;
 			close_fd(&at);
 			at = next;
 		}
 	}
-	if (r < 0)
-		return r;
 	if (ret_fd)
 		*ret_fd = steal_fd(&at);
 	return 0;
@@ -209,16 +221,23 @@ struct walk {
 	struct str todo;
 };
 
-static int walk_open(struct walk *w, struct berth_error *err)
+/* Go to @w->done; -errno. */
+static int walk_try(struct walk *w)
 {
-	int fd;
-	int r = root_open(w->rootfd, str_text(&w->done), O_PATH | O_DIRECTORY, 0, &fd, err);
+	int fd = try_open(w->rootfd, str_text(&w->done), O_PATH | O_DIRECTORY, 0, IN_ROOT);
 
-	if (r < 0)
-		return r;
+	if (fd < 0)
+		return fd;
 	close_fd(&w->at);
 	w->at = fd;
 	return 0;
+}
+
+static int walk_open(struct walk *w, struct berth_error *err)
+{
+	int r = walk_try(w);
+
+	return r < 0 ? fail_open(err, -r, IN_ROOT, str_text(&w->done)) : 0;
 }
 
 /* @name at @w->at is a link that leads nowhere yet: what it says is to be done first. */
@@ -256,9 +275,11 @@ static int walk_one(struct walk *w, const char *name, struct berth_error *err)
 	r = str_check(&w->done, err);
 	if (r < 0)
 		return r;
-	r = walk_open(w, err);
-	if (r != -BERTH_E_NOT_FOUND || !path_is_name(name))
-		return r;
+	r = walk_try(w);
+	if (r == 0)
+		return 0;
+	if (r != -ENOENT || !path_is_name(name))
+		return fail_open(err, -r, IN_ROOT, str_text(&w->done));
 	if (mkdirat(w->at, name, w->mode) == 0)
 		r = set_mode(w->at, name, w->mode, err);
 	else if (errno == EEXIST)
@@ -295,11 +316,14 @@ int root_mkdirs(int rootfd, const char *path, mode_t mode, int *ret_fd, struct b
 {
 	struct walk w = {
 		.rootfd = rootfd, .at = -1, .mode = mode, .done = STR_INIT, .todo = STR_INIT};
-	int r = root_open(rootfd, path, O_PATH | O_DIRECTORY, 0, &w.at, err);
+	int r = 0;
 
-	if (r == -BERTH_E_NOT_FOUND) {
+	w.at = try_open(rootfd, path, O_PATH | O_DIRECTORY, 0, IN_ROOT);
+	if (w.at == -ENOENT) {
 		str_add(&w.todo, path);
 		r = walk_all(&w, err);
+	} else if (w.at < 0) {
+		r = fail_open(err, -w.at, IN_ROOT, path);
 	}
 	str_done(&w.done);
 	str_done(&w.todo);
