@@ -59,20 +59,31 @@ struct berth_where {
 	uint32_t size;
 	uint32_t flags;	   /**< enum berth_where_flags */
 	const char *host;  /**< "registry.example:5000"; key for credentials; NULL for archives */
-	const char *base;  /**< address to talk to if it is not the host's own (a mirror), or NULL */
+	/**
+	 * Address to talk to if it is not the host's own (a mirror), or NULL. Archives: what messages call
+	 * the file ("x.tar"), or NULL.
+	 */
+	const char *base;
 	const char *ca_dir, *client_cert, *client_key; /**< paths or NULL */
 	uint32_t connect_ms; /**< 0 = the driver's default */
 	/**
 	 * Archives: the file (seekable; the engine spools pipes) or an O_DIRECTORY fd of a layout, borrowed
-	 * for the call and the same in all calls between the first one and finish. Else -1.
+	 * for the call and the same in all calls between the first one and finish. A file that is to be written
+	 * is empty from its offset on and has PUSH without PULL in flags, or is open for writing only; it
+	 * may be a pipe then. Else -1.
 	 */
 	int32_t fd;
+};
+
+enum berth_desc_flags {
+	/** Made up by a driver with SYNTHETIC: no registry knows this manifest by this digest. */
+	BERTH_DESC_SYNTHETIC = 1u << 0,
 };
 
 /** A descriptor (OCI image-spec descriptor.md). Growable. */
 struct berth_desc {
 	uint32_t size;
-	uint32_t flags;
+	uint32_t flags;	   /**< enum berth_desc_flags */
 	const char *media_type;
 	const char *digest; /**< "sha256:<hex>"; "" from a driver with SYNTHETIC that did not hash it */
 	uint64_t bytes;	    /**< length; UINT64_MAX = unknown */
@@ -132,7 +143,10 @@ struct berth_registry_ops {
 	/** Required with PUSH. All of @n or failure. */
 	int (*write)(struct berth_upload *up, const void *buf, size_t n, struct berth_op *op,
 		     struct berth_error *err);
-	/** Required with PUSH. 0: the other side has it, under the digest of upload_begin. Ends @up. */
+	/**
+	 * Required with PUSH. 0: the other side has it, under the digest of upload_begin. CORRUPT: the bytes
+	 * were others than announced. Ends @up in every case.
+	 */
 	int (*upload_commit)(struct berth_upload *up, struct berth_op *op,
 			     struct berth_error *err);
 	/** Required with PUSH. NULL is fine. */
@@ -147,7 +161,8 @@ struct berth_registry_ops {
 		    berth_id_fn fn, void *arg, struct berth_op *op, struct berth_error *err);
 	/**
 	 * Required with EACH. All top-level manifests and the names they have in there ("repo:tag" as
-	 * written; one call of @fn per name; "" if unnamed), in the archive's order.
+	 * written; one call of @fn per name; "" if unnamed), in the archive's order. UNSUPPORTED: this is no
+	 * archive of the driver's kind, another one may know it; CORRUPT: it is, and it is damaged.
 	 */
 	int (*each)(struct berth_registry *reg, const struct berth_where *where, struct berth_op *op,
 		    berth_desc_fn fn, void *arg, struct berth_error *err);
