@@ -42,14 +42,20 @@ struct container_host {
 int container_create(struct container_host *h, const char *name, const struct record *body,
 		     struct record **ret, struct berth_error *err);
 
-/** A client's connection to a running container's streams. fds are -1 where not asked for. */
+/**
+ * A client's connection to a running container's streams. fds are -1 where not asked for; all belong to
+ * this struct. With a terminal everything comes out of `out`, and a read of it may fail with EIO at
+ * the end, which means end of file.
+ */
 struct container_streams {
-	int control;	/**< to the monitor; EXIT comes over it. Owned by this struct, as are all. */
-	int in;		/**< write here; close = end of input (without a terminal) */
-	int out, err;	/**< read from here until the end */
-	int console;	/**< with a terminal: the master, to read (in = out = -1), write, and set its size */
+	int control;	/**< to the monitor: readable when there is news for container_streams_wait */
+	int in;		/**< write here; close it for end of input (a terminal has none) */
+	int out, err;	/**< read these until the end, also after the container has ended */
+	int console;	/**< with a terminal: for TIOCSWINSZ only */
 	bool tty;
-	int flags;	/**< monitor's own */
+	bool has_duty;	/**< the end is this process's to finish; streams_close says that it did */
+	int exit_code;	/**< known once ended */
+	bool ended;
 };
 void container_streams_close(struct container_streams *s);
 
@@ -76,7 +82,10 @@ int container_attach(struct container_host *h, const char *ref, uint32_t attach,
 int container_streams_wait(struct container_streams *s, int timeout_ms, int *ret_code,
 			   struct berth_error *err);
 
-/** After an end: make the row say so, give back the view's mount, and remove it if --rm. Idempotent. */
+/**
+ * After an end: make the row say so and, with AutoRemove, remove the container. Idempotent. To be called by who asked for
+ * CONTAINER_FINISH, between container_streams_wait and container_streams_close.
+ */
 int container_finish(struct container_host *h, const char *id, struct berth_error *err);
 
 /**
@@ -143,5 +152,12 @@ int container_find(struct container_host *h, const char *ref, char ret_id[static
  * query). Called by everything that opens the engine; @findings (may be NULL) gets what was done.
  */
 int container_recover(struct container_host *h, struct record *findings, struct berth_error *err);
+
+/**
+ * Both directions of orphans: views that a driver holds and no row knows, rows whose view is gone, directories without a
+ * row, volumes without one. @repair: remove or make again. Findings as in image_check.
+ */
+int container_check(struct container_host *h, bool repair, struct record *findings,
+		    struct berth_error *err);
 
 #endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * make: the steps that create, start, run, remove and recovery share. Internal to core/container.
+ *
+ *   make    row CREATING, view, volumes, directory        (the caller holds the lock)
+ *   launch  monitor, mounts, spec, network -> RUNNING
+ *   erase   all of it away, whatever of it is there; every undo and every remove is this one
+ */
+#ifndef CORE_CONTAINER_MAKE_H
+#define CORE_CONTAINER_MAKE_H
+
+#include "core/container/row.h"
+#include "core/container/spec.h"
+#include "core/container/streams.h"
+
+#define CONTAINER_LOCK "container"
+
+/** On success the row is CREATING and *ret_lock is held. */
+int container_make(struct container_host *h, const char *name, const struct record *body,
+		   struct container_row **ret_row, int *ret_lock, struct record *warnings,
+		   struct berth_error *err);
+
+/**
+ * Row STARTING, the lock held -> RUNNING. @monitor: of monitor_spawn, taken over; -1: start one. On failure nothing
+ * runs, and the row is as it was: the caller says what becomes of it.
+ */
+int container_launch(struct container_host *h, struct container_row *row, int monitor,
+		     uint32_t attach, struct container_streams *ret_streams,
+		     struct berth_error *err);
+
+/** The lock is held; nothing runs. Row, view, directories, volumes' use. Absent parts are fine. */
+int container_erase(struct container_host *h, const struct container_row *row, bool volumes,
+		    struct berth_error *err);
+
+/** Name of the isolation driver that @body asks for, or the config's default. */
+int container_isolation_name(struct container_host *h, const struct record *body,
+			     const char **ret, struct berth_error *err);
+
+/** <root>/containers/<id> or <run>/containers/<id> as a directory fd, made if missing. */
+int container_dir(int base, const char *id, mode_t mode, int *ret_fd, struct berth_error *err);
+#define CONTAINER_PATH_MAX (sizeof("containers/") + 64)
+
+/** Write hosts, hostname and resolv.conf of @row into @dirfd (files.c). */
+int container_files_write(struct container_host *h, const struct container_row *row, bool host_net,
+			  int dirfd, struct berth_error *err);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/container/make.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/ident.h"
+
+/** A start that failed: the container is "created" again, with docker's code and the reason. */
+static void note_failure(struct container_host *h, const struct container_row *row,
+			 const struct berth_error *why)
+{
+	int code = 128;
+
+	if (why->code == BERTH_E_EXEC)
+		code = why->sys_errno == ENOENT ? 127 : 126;
+	/* if even this fails, container_recover finds the row in "starting" */
+	(void)container_row_ended(h->store, row->id, CONTAINER_CREATED, code, 0, clock_now_ns(),
+				  why->text, NULL);
+}
+
+int container_start(struct container_host *h, const char *ref, uint32_t attach,
+		    struct container_streams *ret_streams, struct berth_error *err)
+{
+	cleanup_row struct container_row *row = NULL;
+	struct berth_error why = {0};
+	cleanup_fd int lock = -1;
+	int r = container_row_find(h->store, ref, &row, err);
+
+	if (r < 0)
+		return r;
+	if (row->state & CONTAINER_ALIVE && !attach)
+		return 0; /* docker: starting what runs is fine */
+	r = store_lock(h->store, CONTAINER_LOCK, row->id, false, &lock, err);
+	if (r == 0)
+		r = container_row_move(h->store, row->id, CONTAINER_CREATED | CONTAINER_EXITED,
+				       CONTAINER_STARTING, DB_LAZY, err);
+	if (r < 0)
+		return r;
+	r = container_launch(h, row, -1, attach, ret_streams, &why);
+	if (r < 0) {
+		note_failure(h, row, &why);
+		if (err)
+			*err = why;
+	}
+	return r;
+}
+
+int container_run(struct container_host *h, const char *name, const struct record *body,
+		  uint32_t attach, char *ret_id, struct container_streams *ret_streams,
+		  struct berth_error *err)
+{
+	cleanup_row struct container_row *row = NULL;
+	cleanup_fd int monitor = -1, lock = -1;
+	struct berth_error why = {0};
+	const char *isolation;
+	int r;
+
+	ret_id[0] = '\0';
+	/* the monitor loads its driver on the other core while this process does the database's work */
+	r = container_isolation_name(h, body, &isolation, err);
+	if (r == 0)
+		r = monitor_spawn(h, isolation, &monitor, err);
+	if (r == 0)
+		r = container_make(h, name, body, &row, &lock, NULL, err);
+	if (r < 0)
+		return r;
+	memcpy(ret_id, row->id, IDENT_ID_MAX);
+	r = container_row_move(h->store, row->id, CONTAINER_CREATING, CONTAINER_STARTING,
+			       row->auto_remove ? DB_LAZY : DB_DURABLE, &why);
+	if (r == 0)
+		r = container_launch(h, row, steal_fd(&monitor), attach, ret_streams, &why);
+	if (r == 0)
+		return 0;
+	if (row->auto_remove)
+		(void)container_erase(h, row, true, NULL);
+	else
+		note_failure(h, row, &why);
+	if (err)
+		*err = why;
+	return r;
+}

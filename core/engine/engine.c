@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/engine/engine.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/path.h"
+
+enum { EXE_MAX = 4096 };
+
+static int own_path(char **ret, struct berth_error *err)
+{
+	char *path = calloc(1, EXE_MAX);
+	char *deleted;
+	ssize_t n;
+
+	if (!path)
+		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	n = readlink("/proc/self/exe", path, EXE_MAX - 1);
+	if (n < 0) {
+		free(path);
+		return berth_fail_errno(err, errno, "find the engine's own program");
+	}
+	/* replaced by an upgrade while we run: the new one has the same name */
+	deleted = strstr(path, " (deleted)");
+	if (deleted)
+		*deleted = '\0';
+	*ret = path;
+	return 0;
+}
+
+/**
+ * A program of ours that people do not call: beside an installed berth (../libexec/berth), in a build tree (../monitor), or
+ * where it was configured to be.
+ */
+static int helper_path(const char *program, const char *name, char **ret, struct berth_error *err)
+{
+	static const char *const places[] = {"../libexec/berth", "../monitor"};
+	int dir = (int)(path_base(program) - program) - 1;
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		cleanup_free char *path = str_fmt("%.*s/%s/%s", dir, program, places[i], name);
+
+		if (path && access(path, X_OK) == 0) {
+			*ret = steal_ptr(path);
+			return 0;
+		}
+	}
+	*ret = str_fmt("%s/%s", BERTH_LIBEXECDIR, name);
+	return *ret ? 0 : berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+}
+
+static int override(char **at, const char *value, struct berth_error *err)
+{
+	if (!value)
+		return 0;
+	free(steal_ptr(*at));
+	return str_copy(value, at, err);
+}
+
+static int overrides(struct engine *e, const struct engine_options *o, struct berth_error *err)
+{
+	struct config_kind *kind = e->config->kind;
+	int r = override(&kind[BERTH_STORAGE].driver, o->storage_driver, err);
+
+	if (r == 0)
+		r = override(&kind[BERTH_NETWORK].driver, o->network_driver, err);
+	if (r == 0)
+		r = override(&kind[BERTH_ISOLATION].driver, o->isolation_driver, err);
+	return r;
+}
+
+int engine_open(const struct engine_options *options, struct engine **ret, struct berth_error *err)
+{
+	cleanup_engine struct engine *e = calloc(1, sizeof(*e));
+	int r;
+
+	if (!e)
+		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	r = config_load(options->config_file, options->defaults, &e->config, err);
+	if (r == 0)
+		r = overrides(e, options, err);
+	if (r == 0)
+		r = drivers_new(e->config, &e->drivers, err);
+	if (r == 0)
+		r = op_new(NULL, NULL, &e->op, err);
+	if (r == 0)
+		r = own_path(&e->program, err);
+	if (r == 0)
+		r = helper_path(e->program, "berth-monitor", &e->monitor, err);
+	if (r == 0)
+		r = helper_path(e->program, "berth-init", &e->init, err);
+	if (r < 0)
+		return r;
+	e->host = (struct container_host){
+		.config = e->config,
+		.drivers = e->drivers,
+		.op = e->op,
+		.program = e->program,
+		.monitor = e->monitor,
+		.init = e->init,
+		.config_file = e->config->file,
+	};
+	*ret = steal_ptr(e);
+	return 0;
+}
+
+int engine_ready(struct engine *e, struct berth_error *err)
+{
+	int r;
+
+	if (e->store)
+		return 0;
+	r = store_open(e->config, &e->store, err);
+	if (r < 0)
+		return r;
+	e->host.store = e->store;
+	return container_recover(&e->host, NULL, err);
+}
+
+void engine_close(struct engine *e)
+{
+	if (!e)
+		return;
+	drivers_free(e->drivers);
+	store_close(e->store);
+	op_free(e->op);
+	config_free(e->config);
+	free(e->program);
+	free(e->monitor);
+	free(e->init);
+	free(e);
+}
+
+void engine_cancel(struct engine *e)
+{
+	op_cancel(e->op);
+}
+
+int engine_image_work(struct engine *e, const struct image_work **ret, struct berth_error *err)
+{
+	return image_work_load(e->config, ret, err);
+}
+
+int engine_check(struct engine *e, bool repair, bool deep, struct record **ret,
+		 struct berth_error *err)
+{
+	cleanup_record struct record *findings = record_new_array();
+	const struct image_work *work;
+	int r = findings ? 0 : berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+
+	if (r == 0)
+		r = container_recover(&e->host, findings, err);
+	if (r == 0)
+		r = image_check(e->store, e->drivers, repair, findings, err);
+	if (r == 0)
+		r = container_check(&e->host, repair, findings, err);
+	if (r == 0 && deep) {
+		r = engine_image_work(e, &work, err);
+		if (r == 0)
+			r = work->verify(e->store, findings, e->op, err);
+	}
+	if (r == 0)
+		*ret = steal_ptr(findings);
+	return r;
+}
+
+int engine_inspect(struct engine *e, const char *ref, const char *type, bool size,
+		   struct record **ret, struct berth_error *err)
+{
+	int r = -BERTH_E_NOT_FOUND;
+
+	if (!type || str_eq(type, "container")) {
+		r = container_inspect(&e->host, ref, size, ret, err);
+		if (r != -BERTH_E_NOT_FOUND || type)
+			return r;
+	}
+	if (!type || str_eq(type, "image")) {
+		r = image_inspect(e->store, e->drivers, ref, ret, err);
+		if (r != -BERTH_E_NOT_FOUND || type)
+			return r;
+	}
+	if (type)
+		return berth_fail(err, BERTH_E_INVALID, "\"%s\" is not a valid value for --type",
+				  type);
+	return berth_fail(err, BERTH_E_NOT_FOUND, "No such object: %s", ref);
+}
