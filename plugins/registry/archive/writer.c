@@ -58,9 +58,8 @@ static int begin_dir(struct writer *w, struct berth_error *err)
 	r = sweep_temps(place->fd, err);
 	if (r < 0)
 		return r;
-	r = oci_index_read(place, &w->index, err);
-	if (r == -BERTH_E_NOT_FOUND)
-		r = oci_index_new(&w->index, err);
+	r = place_has(place, "index.json") ? oci_index_read(place, &w->index, err)
+					   : oci_index_new(&w->index, err);
 	return r < 0 ? r : refresh_catalog(w, err);
 }
 
@@ -223,14 +222,14 @@ static int index_unnamed(struct writer *w, struct berth_error *err)
 	return 0;
 }
 
-static int sync_directory(int dirfd, const char *path, struct berth_error *err)
+static int sync_directory(const struct place *place, const char *path, struct berth_error *err)
 {
 	cleanup_fd int fd = -1;
 	int r;
 
-	r = state_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0, &fd, err);
-	if (r == -BERTH_E_NOT_FOUND)
+	if (!place_has(place, path))
 		return 0;
+	r = state_open(place->fd, path, O_RDONLY | O_DIRECTORY, 0, &fd, err);
 	if (r < 0)
 		return r;
 	return fsync(fd) < 0 ? berth_fail_errno(err, errno, "sync '%s'", path) : 0;
@@ -242,11 +241,11 @@ static int finish_dir(struct writer *w, const char *index, size_t n, struct bert
 	const struct place *place = &w->s->place;
 	int r;
 
-	r = sync_directory(place->fd, "blobs/sha256", err);
+	r = sync_directory(place, "blobs/sha256", err);
 	if (r == 0)
-		r = sync_directory(place->fd, "blobs/sha512", err);
+		r = sync_directory(place, "blobs/sha512", err);
 	if (r == 0)
-		r = sync_directory(place->fd, "blobs", err);
+		r = sync_directory(place, "blobs", err);
 	if (r == 0 && !place_has(place, "oci-layout"))
 		r = state_replace(place->fd, "oci-layout", 0644, layout, sizeof(layout) - 1, 0,
 				  err);
