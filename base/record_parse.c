@@ -218,6 +218,7 @@ static size_t skip_digits(struct parser *p)
 /* Go over a number by its grammar. */
 static int skip_number(struct parser *p, bool *ret_whole)
 {
+	const char *first = p->at;
 	bool zero;
 
 	if (next_is(p, '-'))
@@ -227,8 +228,10 @@ static int skip_number(struct parser *p, bool *ret_whole)
 		p->at++;
 	else if (!skip_digits(p))
 		return fail_expected(p, "a digit");
-	if (zero && skip_digits(p))
+	if (zero && skip_digits(p)) {
+		p->at = first;
 		return fail_here(p, BERTH_E_INVALID, "a number that begins with 0");
+	}
 	*ret_whole = true;
 	if (next_is(p, '.')) {
 		p->at++;
