@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../tree/newmount.h"
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "overlay.h"
+
+enum {
+	NAME_TRIES = 100,
+	PATH_ROOM = 2 * TREE_NAME_MAX,
+};
+
+static bool marked(const struct tree *t, const char *file, const char *mark)
+{
+	char path[PATH_ROOM];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", file, mark);
+	return faccessat(t->views, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int overlay_view_find(const struct berth_storage *st, const char *view, struct overlay_view *ret,
+		      struct berth_error *err)
+{
+	const struct tree *t = &st->tree;
+	struct overlay_view v;
+	int r = tree_file(view, v.file, err);
+
+	if (r == 0)
+		r = tree_below(t, t->views, v.file, v.layer, err);
+	if (r < 0)
+		return r;
+	v.read_only = marked(t, v.file, "read-only");
+	v.is_volatile = marked(t, v.file, "volatile");
+	v.redirect = marked(t, v.file, "redirect");
+	*ret = v;
+	return 0;
+}
+
+/* A directory in staging whose maker is alive as long as the shared lock is held. */
+static int quick_begin(const struct tree *t, char name[static TREE_STAGED_MAX],
+		       struct berth_error *err)
+{
+	static atomic_uint count;
+
+	for (int i = 0; i < NAME_TRIES; i++) {
+		(void)snprintf(name, TREE_STAGED_MAX, "quick~%d.%u", (int)getpid(),
+			       atomic_fetch_add(&count, 1));
+		if (mkdirat(t->staging, name, 0700) == 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	return berth_fail_errno(err, errno, "make a view");
+}
+
+/* An empty file, or a directory, in staged view @quick. */
+static int make_part(const struct tree *t, const char *quick, const char *part, mode_t dir_mode,
+		     struct berth_error *err)
+{
+	char path[TREE_STAGED_MAX + TREE_NAME_MAX];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", quick, part);
+	r = dir_mode ? mkdirat(t->staging, path, dir_mode)
+		     : mknodat(t->staging, path, S_IFREG | 0600, 0);
+	return r < 0 ? berth_fail_errno(err, errno, "make '%s' of a view", part) : 0;
+}
+
+static int fill(const struct berth_storage *st, const char *quick, const char *layer,
+		uint32_t flags, bool redirect, struct berth_error *err)
+{
+	const struct tree *t = &st->tree;
+	char path[TREE_STAGED_MAX + TREE_NAME_MAX];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/layer", quick);
+	r = tree_stand(t, t->staging, path, layer, err);
+	if (r == 0 && flags & BERTH_VIEW_READ_ONLY)
+		return make_part(t, quick, "read-only", 0, err);
+	if (r == 0)
+		r = make_part(t, quick, "upper", 0755, err);
+	if (r == 0)
+		r = make_part(t, quick, "work", 0700, err);
+	if (r == 0 && flags & BERTH_VIEW_VOLATILE)
+		r = make_part(t, quick, "volatile", 0, err);
+	if (r == 0 && redirect)
+		r = make_part(t, quick, "redirect", 0, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(path, sizeof(path), "%s/upper", quick);
+	return tree_inherit(t, layer, t->staging, path, err);
+}
+
+static bool redirect_wanted(const struct berth_storage *st, const struct berth_conf *conf)
+{
+	const char *word = conf ? st->tree.host->conf_str(conf, "redirect_dir") : NULL;
+
+	return word ? str_eq(word, "on") : st->redirect;
+}
+
+int overlay_view_create(struct berth_storage *st, const char *view, const char *layer,
+			uint32_t flags, const struct berth_conf *conf, struct berth_error *err)
+{
+	const struct tree *t = &st->tree;
+	char file[TREE_NAME_MAX];
+	char below[TREE_NAME_MAX];
+	char quick[TREE_STAGED_MAX];
+	cleanup_fd int lock = -1;
+	int r = tree_file(view, file, err);
+
+	if (r == 0 && layer)
+		r = tree_file(layer, below, err);
+	if (r < 0)
+		return r;
+	if (faccessat(t->views, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return berth_fail(err, BERTH_E_EXISTS, "view '%s' exists", view);
+	r = tree_lock(t, true, &lock, err);
+	if (r == 0)
+		r = quick_begin(t, quick, err);
+	if (r < 0)
+		return r;
+	r = fill(st, quick, layer ? below : NULL, flags, redirect_wanted(st, conf), err);
+	if (r == 0 && renameat2(t->staging, quick, t->views, file, RENAME_NOREPLACE) < 0)
+		r = errno == EEXIST ? berth_fail(err, BERTH_E_EXISTS, "view '%s' exists", view)
+				    : berth_fail_errno(err, errno, "make view '%s'", view);
+	if (r < 0)
+		(void)remove_tree(t->staging, quick, NULL); /* else reclaim does */
+	return r;
+}
+
+int overlay_view_mount(struct berth_storage *st, const char *view,
+		       const struct berth_view_opts *opts, int *ret_mount_fd,
+		       struct berth_error *err)
+{
+	struct overlay_view v;
+	struct tree_view_opts o;
+	struct overlay_spec spec;
+	int r = tree_view_opts(opts, &o, err);
+
+	if (r == 0)
+		r = overlay_view_find(st, view, &v, err);
+	if (r < 0)
+		return r;
+	spec = (struct overlay_spec){
+		.layer = v.layer,
+		.view = v.read_only ? NULL : v.file,
+		.writable = !v.read_only && !(o.flags & BERTH_VIEW_READ_ONLY),
+		.is_volatile = v.is_volatile || o.flags & BERTH_VIEW_VOLATILE,
+		.redirect = v.redirect,
+		.userns_fd = o.userns_fd,
+		.attr = o.attr,
+	};
+	r = overlay_mount(st, &spec, ret_mount_fd, err);
+	if (r < 0)
+		berth_error_prefix(err, "view '%s'", view);
+	return r;
+}

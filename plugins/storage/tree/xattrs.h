@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * xattrs - compare and copy extended attributes, access lists and capabilities among them. A
+ * filesystem that knows none has none.
+ */
+#ifndef STORAGE_XATTRS_H
+#define STORAGE_XATTRS_H
+
+#include <stdbool.h>
+
+#include "berth/driver.h"
+
+/** The same attributes, but for those whose names begin with @but. False also if unreadable. */
+bool xattrs_equal(int a, int b, const char *but);
+/**
+ * Give @to_dir/@to_name the attributes of @from_dir/@from_name; no symlink is followed. Needs
+ * /proc. @what names it in errors.
+ */
+int xattrs_copy_at(int from_dir, const char *from_name, int to_dir, const char *to_name,
+		   struct berth_error *err);
+/** The same for two open files. */
+int xattrs_copy(int from, int to, const char *what, struct berth_error *err);
+
+#endif
