@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * image_work: the heavy half of core/image, in a shared object of its own (`berth-image.so` in the driver
- * directory's parent), loaded when bytes of images are read or written.
+ * image_work: the heavy half of core/image, in a shared object of its own (`berth-image.so` in the
+ * driver directory's parent), loaded when bytes of images are read or written.
  *
- * image_work_load() (light side) opens it and gives the table; each program's copy of the core and the
- * module's own copy share nothing but what is passed here.
+ * image_work_load() (light side) opens it and gives the table; each program's copy of the core and
+ * the module's own copy share nothing but what is passed here.
  */
 #ifndef CORE_IMAGE_WORK_H
 #define CORE_IMAGE_WORK_H
@@ -17,23 +17,25 @@ typedef void (*image_note_fn)(void *arg, const char *line);
 struct image_work {
 	uint32_t size;
 	/**
-	 * Make all layers of @image be there in @storage: from kept blobs, several at once where the driver
-	 * can. Safe against others who do the same. CORRUPT: a blob is damaged (named).
+	 * Make all layers of @image be there in @storage: from kept blobs, several at once where
+	 * the driver can. Safe against others who do the same. CORRUPT: a blob is damaged (named).
 	 */
 	int (*materialise)(struct store *store, struct drivers *drivers, const struct image *image,
 			   struct storage *storage, struct berth_op *op, struct berth_error *err);
 	/**
-	 * `load`: read an archive from @fd (file or pipe; gzip, bzip2, xz, zstd or plain tar around it), ask the
-	 * config's archive drivers which of them can read it, and take all images in it (or those that
-	 * match @platform, "os/arch[/variant]", NULL = this machine's). Nothing is visible of
-	 * an image before all of it is verified and on the disk. *ret: array of {"Id", "Names": [...]}.
+	 * `load`: read an archive from @fd (file or pipe; gzip, bzip2, xz, zstd or plain tar around
+	 * it), ask the config's archive drivers which of them can read it, and take all images in
+	 * it (or those that match @platform, "os/arch[/variant]", NULL = this machine's). Nothing
+	 * is visible of an image before all of it is verified and on the disk. *ret: array of
+	 * {"Id", "Names": [...]}.
 	 */
 	int (*load)(struct store *store, struct drivers *drivers, int fd, const char *label,
 		    const char *platform, image_note_fn note, void *arg, struct berth_op *op,
 		    struct record **ret, struct berth_error *err);
 	/**
-	 * `import`: a tar of a root filesystem from @fd becomes an image of one layer. @changes: Dockerfile
-	 * lines (CMD ENTRYPOINT ENV EXPOSE LABEL USER VOLUME WORKDIR STOPSIGNAL ONBUILD HEALTHCHECK). @name may be NULL.
+	 * `import`: a tar of a root filesystem from @fd becomes an image of one layer. @changes:
+	 * Dockerfile lines (CMD ENTRYPOINT ENV EXPOSE LABEL USER VOLUME WORKDIR STOPSIGNAL ONBUILD
+	 * HEALTHCHECK). @name may be NULL.
 	 */
 	int (*import)(struct store *store, struct drivers *drivers, int fd, const char *label,
 		      const char *name, const char *message, const char *platform,
