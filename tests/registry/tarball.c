@@ -63,7 +63,7 @@ void tarball_blob(struct tarball *t, const void *content, size_t n, char *digest
 	char text[TARBALL_DIGEST];
 	char name[100];
 
-	(void)snprintf(name, sizeof(name), "blobs/sha256/%s", digest_of(content, n, text) + 7);
+	(void)snprintf(name, sizeof(name), "blobs/sha256/%.64s", digest_of(content, n, text) + 7);
 	tarball_file(t, name, content, n);
 	if (digest)
 		memcpy(digest, text, sizeof(text));
