@@ -141,6 +141,15 @@ static int begin_locked(struct berth_registry *reg, const struct berth_where *wh
 	return 0;
 }
 
+/* Messages quote what hostile archives say; they stay one line all the same. */
+static void keep_one_line(struct berth_error *err)
+{
+	for (char *c = err ? err->text : NULL; c && *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+}
+
 static int load_locked(struct session *s, struct berth_op *op, struct berth_error *err)
 {
 	int r;
@@ -155,8 +164,10 @@ static int load_locked(struct session *s, struct berth_op *op, struct berth_erro
 			return r;
 	}
 	r = s->reg->flavour->load(s, op, &s->catalog, err);
-	if (r < 0)
+	if (r < 0) {
+		keep_one_line(err);
 		return r;
+	}
 	s->loaded = true;
 	return 0;
 }
