@@ -21,7 +21,7 @@ void config_free(struct config *config)
 	free(config);
 }
 
-/* ------------------------------------------------------------------------------------- the file */
+/* --- the file ------------------------------------------------------------- */
 
 /* Who can write it decides which code runs as us. */
 static int check_owner(const char *path, int fd, struct berth_error *err)
@@ -98,7 +98,7 @@ static int find_file(const char *path, const char **ret_path, char **ret_text,
 	return 0;
 }
 
-/* ----------------------------------------------------------------------------------- the layers */
+/* --- the layers ----------------------------------------------------------- */
 
 /* For tests, and for a state directory of one's own without writing a file. */
 static int read_environment(struct config *config, struct berth_error *err)
@@ -221,8 +221,7 @@ int config_check(const char *path, const char *defaults, struct record **ret,
 	return 0;
 }
 
-/* -------------------------------------------------------------------------------------- questions
- */
+/* --- questions ------------------------------------------------------------ */
 
 const char *config_section(uint32_t kind)
 {
@@ -241,17 +240,7 @@ const struct record *config_driver(const struct config *config, uint32_t kind, c
 	return config_section(kind) ? record_get(config->kind[kind].drivers, name) : NULL;
 }
 
-int config_fail(const struct config *config, const char *const path[], struct berth_error *err,
-		const char *fmt, ...)
+unsigned config_line(const struct config *config, const char *const path[])
 {
-	va_list ap;
-	int r;
-
-	va_start(ap, fmt);
-	r = berth_vfail(err, BERTH_E_INVALID, 0, fmt, ap);
-	va_end(ap);
-	if (config->text)
-		berth_error_prefix(err, "%s: line %u", config->file,
-				   locate_key(config->text, path));
-	return r;
+	return config->text ? locate_key(config->text, path) : 0;
 }

@@ -126,11 +126,17 @@ const struct record *config_driver(const struct config *config, uint32_t kind, c
 /** "storage", "network", "isolation", "registry": the sections. NULL for another number. */
 const char *config_section(uint32_t kind);
 
-/**
- * INVALID for a mistake at the key @path (parts, NULL at the end), text "FILE: line N: ...". For
- * who looks closer at values than this module does.
+/*
+ * For who looks closer at values than this module does.
  */
-int config_fail(const struct config *config, const char *const path[], struct berth_error *err,
-		const char *fmt, ...) BERTH_PRINTF(4, 5);
+
+/**
+ * The line of the file on which the key @path (parts, NULL at the end) stands, or as much of it as
+ * is there; 0 if there is no file.
+ */
+unsigned config_line(const struct config *config, const char *const path[]);
+/** Append {"File", "Line", "Key", "Text", "Hint"} to @list. @file may be NULL, @line 0. */
+int config_mistake_add(struct record *list, const char *file, unsigned line, const char *key,
+		       const struct berth_error *mistake, struct berth_error *err);
 
 #endif

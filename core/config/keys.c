@@ -7,7 +7,7 @@
 
 #include "base/ident.h"
 
-/* ------------------------------------------------------------------------------------- grammars */
+/* --- grammars ------------------------------------------------------------- */
 
 static bool is_absolute(const char *s)
 {
@@ -105,7 +105,7 @@ static bool is_ulimit(const char *s)
 	return !soft[len] || is_rlimit(soft + len + 1, strlen(soft + len + 1));
 }
 
-/* ---------------------------------------------------------------------------------------- types */
+/* --- types ---------------------------------------------------------------- */
 
 static const struct config_type type_path = {
 	.word = "path",
@@ -210,7 +210,7 @@ static const struct config_type type_ulimits = {
 	.fits = is_ulimit,
 };
 
-/* ---------------------------------------------------------------------------------------- table */
+/* --- table ---------------------------------------------------------------- */
 
 #define AT(member)	       offsetof(struct config, member)
 #define AT_KIND(kind_, member) offsetof(struct config, kind[kind_].member)

@@ -6,7 +6,7 @@
 #include "base/ident.h"
 #include "core/config/locate.h"
 
-/* ------------------------------------------------------------------------------------- mistakes */
+/* --- mistakes ------------------------------------------------------------- */
 
 /* The parts with dots between, into @out. */
 static void join_path(const char *const path[], struct str *out)
@@ -97,7 +97,7 @@ static const char *describe(const struct record *val, char *out, size_t n)
 	return out;
 }
 
-/* --------------------------------------------------------------------------------------- values */
+/* --- values --------------------------------------------------------------- */
 
 static int put_str(struct config *config, const struct config_key *key, const char *text,
 		   struct berth_error *err)
@@ -173,7 +173,7 @@ static int read_strv(const struct config_reader *reader, const struct config_key
 	return 0;
 }
 
-/* -------------------------------------------------------------------------------------- drivers */
+/* --- drivers -------------------------------------------------------------- */
 
 static int read_entry_key(const struct config_reader *reader, const char *const path[],
 			  const char *key, const struct record *val, struct berth_error *err)
@@ -251,7 +251,7 @@ static int read_entries(const struct config_reader *reader, const struct config_
 	return 0;
 }
 
-/* ----------------------------------------------------------------------------------------- tree */
+/* --- tree ----------------------------------------------------------------- */
 
 static int read_key(const struct config_reader *reader, const struct config_key *key,
 		    const char *const path[], const struct record *val, struct berth_error *err)
@@ -373,7 +373,7 @@ int config_read(const struct config_reader *reader, struct berth_error *err)
 	return read_tree(reader, tree, err);
 }
 
-/* ------------------------------------------------------------------------------------ fallbacks */
+/* --- fallbacks ------------------------------------------------------------ */
 
 static int read_fallback(struct config *config, const struct config_key *key,
 			 struct berth_error *err)

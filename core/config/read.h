@@ -22,8 +22,5 @@ struct config_reader {
 int config_read_defaults(struct config *config, const char *defaults, struct berth_error *err);
 /** The reader's text. INVALID for the first mistake, unless there is a list for them. */
 int config_read(const struct config_reader *reader, struct berth_error *err);
-/** {"File", "Line", "Key", "Text", "Hint"} appended to @list. */
-int config_mistake_add(struct record *list, const char *file, unsigned line, const char *key,
-		       const struct berth_error *mistake, struct berth_error *err);
 
 #endif

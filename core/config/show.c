@@ -4,8 +4,7 @@
 #include "core/config/keys.h"
 #include "core/config/read.h"
 
-/* ----------------------------------------------------------------------------------------- values
- */
+/* --- values --------------------------------------------------------------- */
 
 /* Options of one driver, with what is secret replaced. Takes nothing over. */
 static struct record *show_options(uint32_t kind, const char *driver, const struct record *options,
@@ -140,8 +139,7 @@ int config_show(const struct config *config, config_secret_fn secret, void *arg,
 	return 0;
 }
 
-/* ------------------------------------------------------------------------------------------- table
- */
+/* --- table ---------------------------------------------------------------- */
 
 static int each_key(const struct config *config, const struct config_key *key, config_key_fn fn,
 		    void *arg, struct berth_error *err)

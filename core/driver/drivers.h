@@ -11,9 +11,10 @@
  *     r = drivers_storage(d, NULL, &st, err);          // NULL: the config's default
  *     r = st->ops.view_create(st->st, id, layer, 0, NULL, err);
  *
- * Files: the driver NAME of a kind is the file KIND-NAME.so ("storage-overlay.so") of the first of
- * driver_dirs that has it, or the config's "file". A file with several drivers may have any name;
- * it is found by reading the sections of all files, which takes longer.
+ * Files: the driver NAME of a kind is the file KIND/NAME.so ("storage/overlay.so") in the first of
+ * driver_dirs that has it, or the config's "file". A file with several drivers may have any name,
+ * in KIND/ or directly in a driver directory; it is found by reading the sections of all files,
+ * which takes longer.
  *
  * What is refused, and why, is in docs/drivers/README.md. The functions of this header may be
  * called from any thread. Calls of a driver may not, unless `threads` says so: who works with
@@ -109,7 +110,7 @@ struct driver_file {
 typedef int (*driver_file_fn)(void *arg, const struct driver_file *file);
 
 /**
- * Every driver in every *.so of driver_dirs, sorted by file, and every "file" of the config,
+ * Every driver in every *.so of driver_dirs and of their KIND/, and every "file" of the config,
  * without executing any: `berth driver ls`. A non-zero return of @fn ends it and is returned.
  */
 int drivers_each_file(struct drivers *d, driver_file_fn fn, void *arg, struct berth_error *err);
