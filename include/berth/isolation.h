@@ -83,6 +83,7 @@ struct berth_launch {
 	int32_t state_fd;     /**< directory for this container's run-time files; gone after a reboot */
 	int32_t checkpoint_fd; /**< directory with a checkpoint */
 	uint32_t preserve_fds; /**< fds 3..3+n-1 of the caller go to the program */
+	uint32_t reserved;
 };
 
 /** What can be told about a sandbox. Growable. */

@@ -120,13 +120,12 @@ struct berth_endpoint {
 	const struct berth_addr *addr; /**< from the engine's pool; empty with BERTH_NET_IPAM */
 	uint8_t mac[6];		       /**< all zero = the driver chooses */
 	uint16_t mtu;		       /**< 0 = the network's */
-	uint32_t n_port;
 	const struct berth_port *port;
+	uint32_t n_port;
 	uint32_t port_stride;
-	uint32_t n_route;
 	const struct berth_route *route;
+	uint32_t n_route;
 	int32_t netns_fd; /**< -1 when it no longer exists */
-	uint32_t reserved;
 	struct berth_str state; /**< what attach wrote to its state sink, kept by the engine */
 };
 
