@@ -18,18 +18,28 @@
 
 /**
  * Check @body (INVALID: one line in docker's words, naming the field) and merge the image's defaults into it, as docker does at
- * create: Env (image first, same name replaced), Cmd and Entrypoint (an Entrypoint from the user drops the image's Cmd),
- * User, WorkingDir, Labels, ExposedPorts, Volumes, StopSignal, StopTimeout, Healthcheck, Shell, OnBuild.
+ * create: Env (the user's, then what the image has beyond), Cmd and Entrypoint (an Entrypoint from the user drops the
+ * image's Cmd), User, WorkingDir, Labels, ExposedPorts, Volumes, StopSignal, Healthcheck; docker takes neither Shell nor
+ * OnBuild. @image_config: the image's whole document, of which "config" counts; NULL: no image.
  * *ret: {"Config": {...}, "HostConfig": {...}, "NetworkingConfig": {...}} complete: every key of API 1.50 is there,
- * with docker's default. @image_config NULL: no image defaults.
+ * in docker's order with docker's default, and + "Warnings": ["sentence"] if there are any (the caller takes them out).
+ * Not resolved here: NetworkMode "default" (which it is if the user says nothing), "container:NAME" in modes,
+ * VolumesFrom, an empty Hostname. HostConfig.Runtime is the isolation driver's name unless the user gave one.
  */
 int spec_merge(const struct config *config, const struct record *body,
 	       const struct record *image_config, struct record **ret, struct berth_error *err);
 
+/**
+ * `update`: @body (UpdateConfig) over a container's limits and restart policy. *ret_merged: @merged with them;
+ * @resources gets the OCI linux.resources object of what changes, for the isolation driver's update. INVALID.
+ */
+int spec_update(const struct record *merged, const struct record *body, struct record **ret_merged,
+		struct record *warnings, struct str *resources, struct berth_error *err);
+
 /** One mount that the user or the image asked for. */
 struct spec_mount {
-	char *type;	   /**< "bind", "volume", "tmpfs" */
-	char *source;	   /**< bind: host path; volume: name ("" = anonymous); tmpfs: NULL */
+	char *type;	   /**< "bind", "volume", "tmpfs", "image" */
+	char *source;	   /**< bind: host path; volume: name ("" = anonymous); image: reference; tmpfs: NULL */
 	char *target;	   /**< clean absolute path */
 	char **options;	   /**< OCI mount options, complete: "rbind", "rprivate", "ro", "size=64m" */
 	char *subpath;	   /**< of a volume, or NULL */
@@ -40,18 +50,29 @@ struct spec_mount {
 	bool read_only;
 	bool no_copy;	   /**< volume: do not fill it from the image */
 	bool create_source; /**< bind by -v: make a missing source directory */
-	bool from_image;   /**< because of the image's VOLUME */
+	bool from_image;   /**< of Config.Volumes: the image's VOLUME, or -v with a target only */
 	/* filled by core/volume before spec_write */
 	char *host_path;   /**< directory on the host that is bound */
 };
 
 /**
- * All mounts of a merged container, sorted by target depth, user's over image's; INVALID: duplicate target
- * ("Duplicate mount point: /x"), relative paths, unknown options.
+ * All mounts of a merged container, sorted by target depth, user's over inherited over image's; INVALID: duplicate target
+ * ("Duplicate mount point: /x"), relative paths, unknown options, --mount of a source that is not there.
+ * A volume's subpath is hostile: whoever fills host_path opens it with root_open below the volume.
  */
 int spec_mounts(const struct record *merged, struct spec_mount **ret, size_t *ret_n,
 		struct berth_error *err);
 void spec_mounts_free(struct spec_mount *mounts, size_t n);
+
+/** "name[:ro|rw]" of HostConfig.VolumesFrom. *ret_ref is the caller's to free. INVALID. */
+int spec_volumes_from(const char *text, char **ret_ref, bool *ret_read_only,
+		      struct berth_error *err);
+/**
+ * Note in @merged ("Inherited") the mounts of another container, whose anonymous volumes have names in `source` by now;
+ * spec_mounts finds them there. At create, for each of VolumesFrom.
+ */
+int spec_inherit(struct record *merged, const struct spec_mount *mounts, size_t n, bool read_only,
+		 struct berth_error *err);
 
 /** How the container is connected; enough for namespaces in the spec. */
 enum spec_network {
@@ -73,6 +94,7 @@ struct spec_input {
 	const char *init_path;	     /**< with --init: bound at /sbin/docker-init */
 	enum spec_network network;
 	const char *netns_path, *pidns_path, *ipcns_path, *utsns_path; /**< join these; NULL = by mode */
+	const char *shm_path;	     /**< bound at /dev/shm (with ipcns_path); NULL = by mode */
 	const char *cgroups_path;    /**< linux.cgroupsPath */
 	/** Mappings of the user namespace; none: the host's. Frozen pairs "inside:outside:count". */
 	const char *const *uid_map, *const *gid_map;
