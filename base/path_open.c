@@ -278,7 +278,7 @@ static int walk_one(struct walk *w, const char *name, struct berth_error *err)
 	r = walk_try(w);
 	if (r == 0)
 		return 0;
-	if (r != -ENOENT || !path_is_name(name))
+	if (r != -ENOENT)
 		return fail_open(err, -r, IN_ROOT, str_text(&w->done));
 	if (mkdirat(w->at, name, w->mode) == 0)
 		r = set_mode(w->at, name, w->mode, err);

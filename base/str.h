@@ -43,7 +43,7 @@ void str_add(struct str *s, const char *text);
 void str_add_n(struct str *s, const void *bytes, size_t n);
 void str_add_char(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...) BERTH_PRINTF(2, 3);
-void str_addv(struct str *s, const char *fmt, va_list ap);
+void str_addv(struct str *s, const char *fmt, va_list ap) BERTH_PRINTF(2, 0);
 /** Make room for @n more bytes and return where they go, or NULL when failed; then str_grew(s, n).
  */
 char *str_room(struct str *s, size_t n);

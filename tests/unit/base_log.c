@@ -63,6 +63,9 @@ START_TEST(a_line_stays_a_line)
 	errno = EXDEV;
 	log_debug("c", "%s", "end");
 	ck_assert_int_eq(errno, EXDEV);
+	log_to_fd(1000, BERTH_LOG_DEBUG);
+	log_debug("d", "%s", "into nothing");
+	ck_assert_int_eq(errno, EXDEV);
 	text = ck_text(dir, "log");
 	ck_assert_uint_lt(strlen(text), 4000);
 	ck_assert_ptr_nonnull(strstr(text, "xxx\ntime="));

@@ -67,7 +67,8 @@ START_TEST(magic_links_of_proc_do_not_work_in_a_rootfs)
 	int fd = -1;
 
 	ck_assert_int_ge(proc, 0);
-	ck_assert_int_lt(root_open(proc, "self/root/etc", O_RDONLY, 0, &fd, &err), 0);
+	ck_fails(BERTH_E_INVALID, root_open(proc, "self/root/etc", O_RDONLY, 0, &fd, &err));
+	ck_assert_int_eq(err.sys_errno, ELOOP); /* refused as such, not only for where it leads */
 	ck_assert_int_lt(root_open(proc, "self/fd/0", O_RDONLY, 0, &fd, &err), 0);
 	ck_ok(root_open(proc, "self/status", O_RDONLY, 0, &fd, &err));
 }
@@ -147,6 +148,12 @@ START_TEST(directories_in_a_rootfs_are_made_through_links_but_never_outside)
 	ck_ok(root_mkdirs(root, "../../up", 0700, NULL, &err));
 	ck_assert(ck_exists(root, "up"));
 	ck_assert(!ck_exists(top, "up"));
+	ck_assert_int_eq(symlinkat("/top", root, "etc/absolute"), 0);
+	ck_assert_int_eq(symlinkat("beside/x", root, "etc/relative"), 0);
+	ck_ok(root_mkdirs(root, "etc/absolute/y", 0700, NULL, &err));
+	ck_assert(ck_exists(root, "top/y"));
+	ck_ok(root_mkdirs(root, "etc/relative/y", 0700, NULL, &err));
+	ck_assert(ck_exists(root, "etc/beside/x/y"));
 	ck_ok(root_mkdirs(root, "far", 0700, NULL, &err));
 	ck_ok(root_mkdirs(root, "/", 0700, NULL, &err));
 	ck_ok(root_mkdirs(root, "//a//./b/../c/", 0700, NULL, &err));
@@ -169,6 +176,25 @@ START_TEST(directories_are_not_made_over_other_things)
 	ck_assert_int_eq(symlinkat("a/x", root, "b"), 0);
 	ck_fails(BERTH_E_INVALID, root_mkdirs(root, "a", 0755, &fd, &err));
 	ck_assert_int_eq(fd, 42);
+}
+END_TEST
+
+START_TEST(links_to_directories_to_be_made_are_counted)
+{
+	cleanup_str struct str path = STR_INIT;
+	int dir = ck_dir();
+
+	for (int i = 0; i <= 40; i++) {
+		char name[16];
+		char target[16];
+
+		(void)snprintf(name, sizeof(name), "l%d", i);
+		(void)snprintf(target, sizeof(target), "t%d", i);
+		ck_assert_int_eq(symlinkat(target, dir, name), 0);
+		str_addf(&path, "%s/../", name);
+	}
+	ck_fails(BERTH_E_INVALID, root_mkdirs(dir, str_text(&path), 0755, NULL, &err));
+	ck_says("too many symlinks");
 }
 END_TEST
 
@@ -547,6 +573,10 @@ START_TEST(immutable_files_do_not_stop_a_removal)
 	(void)set_flags(dir, "t", FS_IMMUTABLE_FL);
 	ck_ok(remove_tree(dir, "t", &err));
 	ck_assert(!ck_exists(dir, "t"));
+	ck_ok(state_mkdirs(dir, "u/d", 0700, NULL, &err));
+	(void)set_flags(dir, "u", FS_IMMUTABLE_FL);
+	ck_ok(remove_tree_content(openat(dir, "u", O_PATH | O_CLOEXEC), &err));
+	ck_ok(remove_tree(dir, "u", &err));
 }
 END_TEST
 
@@ -566,6 +596,7 @@ START_TEST(a_mount_in_a_tree_stops_the_removal)
 	ck_assert_int_eq(mount(path, sub, NULL, MS_BIND, NULL), 0);
 	ck_fails(BERTH_E_BUSY, remove_tree(dir, "t", &err));
 	ck_says("'mounted'");
+	ck_fails(BERTH_E_BUSY, remove_tree(openat(dir, "t", O_PATH | O_CLOEXEC), "mounted", &err));
 	ck_assert_str_eq(ck_text(dir, "outside/file"), "safe");
 	ck_assert_int_eq(umount2(sub, MNT_DETACH), 0);
 	ck_ok(remove_tree(dir, "t", &err));
@@ -667,6 +698,7 @@ int main(void)
 		       a_rootfs_refuses_by_the_right_code, foreign_files_are_opened_only_if_regular,
 		       directories_in_a_rootfs_are_made_through_links_but_never_outside,
 		       directories_are_not_made_over_other_things,
+		       links_to_directories_to_be_made_are_counted,
 		       new_directories_have_the_mode_whatever_the_umask,
 		       our_own_directories_have_no_links, our_own_paths_do_not_leave,
 		       a_directory_is_made_once, a_file_is_read_up_to_its_limit,

@@ -43,11 +43,14 @@ static const char *script(const char *text, int extra, unsigned flags, struct pr
 START_TEST(a_program_runs_and_its_status_is_known)
 {
 	struct process_status status;
+	sigset_t blocked;
 
 	ck_assert_str_eq(script("echo $WORD $HOME; exit 7", -1, 0, &status), "given\n");
 	ck_assert_int_eq(status.code, 7);
 	ck_assert_int_eq(status.signal, 0);
 	ck_assert_int_eq(process_status_code(&status), 7);
+	(void)sigprocmask(SIG_BLOCK, NULL, &blocked);
+	ck_assert(sigisemptyset(&blocked)); /* ours are not, any more */
 	(void)script("kill -TERM $$", -1, 0, &status);
 	ck_assert_int_eq(status.signal, SIGTERM);
 	ck_assert_int_eq(process_status_code(&status), 128 + SIGTERM);
