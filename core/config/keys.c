@@ -229,7 +229,7 @@ const struct config_key config_keys[] = {
 
 	{"storage", "driver", &type_auto, AT_KIND(BERTH_STORAGE, driver), "auto",
 	 "Storage driver of new images and containers. With \"auto\" the first of the candidates "
-	 "that works here is chosen, once, and kept in <root>/storage/auto."},
+	 "that works here is chosen, once, and kept in ROOT/storage/auto."},
 	{"storage", "candidates", &type_driver_list, AT_KIND(BERTH_STORAGE, candidates), NULL,
 	 "Storage drivers that \"auto\" may choose from, best first."},
 	{"storage", "drivers", &type_entries, AT_KIND(BERTH_STORAGE, drivers), NULL,

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { DEPTH_MAX = 64 };
-
 /* A place in the text, and the line it is on. */
 struct place {
 	const char *at;
@@ -108,78 +106,4 @@ unsigned locate_key(const char *text, const char *const path[])
 	for (; *path && enter(&p, *path, &line); path++)
 		;
 	return line;
-}
-
-/* Is there a member @w in the object whose first member is at @p, before @end? */
-static bool is_among(struct place p, const char *end, struct word w)
-{
-	struct word other;
-	unsigned line;
-
-	while (p.at < end && next_member(&p, &other, &line)) {
-		if (other.p == w.p)
-			return false;
-		if (other.n == w.n && memcmp(other.p, w.p, w.n) == 0)
-			return true;
-		skip_value(&p);
-	}
-	return false;
-}
-
-static bool twice_in(struct place *p, int depth, struct word *ret, unsigned *ret_line);
-
-static bool twice_in_object(struct place *p, int depth, struct word *ret, unsigned *ret_line)
-{
-	struct place first;
-	struct word w;
-	unsigned line;
-
-	p->at++;
-	first = *p;
-	while (next_member(p, &w, &line)) {
-		if (is_among(first, p->at, w)) {
-			*ret = w;
-			*ret_line = line;
-			return true;
-		}
-		if (twice_in(p, depth + 1, ret, ret_line))
-			return true;
-	}
-	if (*p->at)
-		p->at++;
-	return false;
-}
-
-/* In the value at @p, which is stepped over if there is none. */
-static bool twice_in(struct place *p, int depth, struct word *ret, unsigned *ret_line)
-{
-	skip_blank(p);
-	if (depth < DEPTH_MAX && *p->at == '{')
-		return twice_in_object(p, depth, ret, ret_line);
-	if (depth >= DEPTH_MAX || *p->at != '[') {
-		skip_value(p);
-		return false;
-	}
-	p->at++;
-	for (skip_blank(p); *p->at && *p->at != ']'; skip_blank(p)) {
-		if (twice_in(p, depth + 1, ret, ret_line))
-			return true;
-	}
-	if (*p->at)
-		p->at++;
-	return false;
-}
-
-bool locate_twice(const char *text, char ret_key[static LOCATE_KEY_MAX], unsigned *ret_line)
-{
-	struct place p = {.at = text, .line = 1};
-	struct word w;
-
-	if (!twice_in(&p, 0, &w, ret_line))
-		return false;
-	if (w.n >= LOCATE_KEY_MAX)
-		w.n = LOCATE_KEY_MAX - 1;
-	memcpy(ret_key, w.p, w.n);
-	ret_key[w.n] = '\0';
-	return true;
 }

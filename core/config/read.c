@@ -38,25 +38,19 @@ int config_mistake_add(struct record *list, const char *file, unsigned line, con
 }
 
 /* Tell the mistake that stands in *@err: as the result, or into the list (0 then). */
-static int mistake_at(const struct config_reader *reader, unsigned line, const char *key,
-		      struct berth_error *err)
-{
-	struct berth_error mistake = *err;
-
-	if (reader->mistakes)
-		return config_mistake_add(reader->mistakes, reader->label, line, key, &mistake,
-					  err);
-	berth_error_prefix(err, "%s: line %u", reader->label, line);
-	return -BERTH_E_INVALID;
-}
-
 static int mistake(const struct config_reader *reader, const char *const path[],
 		   struct berth_error *err)
 {
+	unsigned line = locate_key(reader->text, path);
 	cleanup_str struct str key = STR_INIT;
+	struct berth_error why = *err;
 
+	if (!reader->mistakes) {
+		berth_error_prefix(err, "%s: line %u", reader->label, line);
+		return -BERTH_E_INVALID;
+	}
 	join_path(path, &key);
-	return mistake_at(reader, locate_key(reader->text, path), str_text(&key), err);
+	return config_mistake_add(reader->mistakes, reader->label, line, str_text(&key), &why, err);
 }
 
 /* "unknown key 'storage.drvier' (did you mean 'driver'?)" */
@@ -355,21 +349,11 @@ static int syntax_mistake(const struct config_reader *reader, struct berth_error
 int config_read(const struct config_reader *reader, struct berth_error *err)
 {
 	cleanup_record struct record *tree = NULL;
-	char key[LOCATE_KEY_MAX];
-	unsigned line;
-	int r;
-
-	r = record_parse(reader->text, strlen(reader->text), 0, &tree, err);
+	int r = record_parse(reader->text, strlen(reader->text), 0, &tree, err);
 	if (r == -BERTH_E_NO_MEMORY)
 		return r;
 	if (r < 0)
 		return syntax_mistake(reader, err);
-	if (locate_twice(reader->text, key, &line)) {
-		(void)berth_fail(err, BERTH_E_INVALID, "key '%s' is there twice", key);
-		r = mistake_at(reader, line, key, err);
-		if (r < 0)
-			return r;
-	}
 	return read_tree(reader, tree, err);
 }
 
