@@ -184,7 +184,8 @@ static bool read_moment(const char *text, struct moment *ret)
 	return true;
 }
 
-/* false for the 30th of February, and for what does not fit. */
+/* false for the 30th of February, and for what does not fit (nor does what would be CLOCK_NEVER).
+ */
 static bool to_ns(const struct moment *m, int64_t *ret)
 {
 	struct tm tm = m->tm;
@@ -199,7 +200,7 @@ static bool to_ns(const struct moment *m, int64_t *ret)
 		return true;
 	}
 	if (__builtin_mul_overflow((int64_t)seconds - m->offset, CLOCK_SECOND, &ns) ||
-	    __builtin_add_overflow(ns, m->ns, &ns) || ns == CLOCK_NEVER)
+	    __builtin_add_overflow(ns, m->ns, &ns))
 		return false;
 	*ret = ns;
 	return true;

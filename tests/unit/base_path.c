@@ -594,6 +594,8 @@ START_TEST(a_mount_in_a_tree_stops_the_removal)
 		return; /* no privilege: nothing can be mounted in there either */
 	(void)strncat(path, "/outside", sizeof(path) - strlen(path) - 1);
 	ck_assert_int_eq(mount(path, sub, NULL, MS_BIND, NULL), 0);
+	path[strlen(path) - strlen("/outside")] = '\0';
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC); /* as it is in this namespace */
 	ck_fails(BERTH_E_BUSY, remove_tree(dir, "t", &err));
 	ck_says("'mounted'");
 	ck_fails(BERTH_E_BUSY, remove_tree(openat(dir, "t", O_PATH | O_CLOEXEC), "mounted", &err));
