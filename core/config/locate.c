@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/config/locate.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 /* A place in the text, and the line it is on. */
