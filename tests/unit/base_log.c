@@ -77,6 +77,7 @@ START_TEST(levels_have_names)
 {
 	int level = 42;
 
+	log_to_fd(-1, 0);
 	ck_ok(log_parse_level("debug", &level, &err));
 	ck_assert_int_eq(level, BERTH_LOG_DEBUG);
 	ck_ok(log_parse_level("off", &level, &err));

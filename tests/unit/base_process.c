@@ -92,12 +92,16 @@ START_TEST(descriptors_may_be_crossed)
 	ck_assert_int_eq(pipe2(o, O_CLOEXEC), 0);
 	ck_assert_int_eq(write(a[1], "A\n", 2), 2);
 	ck_assert_int_eq(write(b[1], "B\n", 2), 2);
+	const int kept[] = {fcntl(0, F_DUPFD_CLOEXEC, 10), fcntl(1, F_DUPFD_CLOEXEC, 10)};
+
 	ck_assert_int_eq(dup2(a[0], 0), 0);
 	ck_assert_int_eq(dup2(b[0], 1), 1);
 	const int fds[] = {1, 0, 2, o[1]};
 	const struct process_spec spec = {.argv = argv, .fds = fds, .n_fds = 4};
 
 	ck_ok(process_spawn(&spec, &pidfd, NULL, &err));
+	ck_assert_int_eq(dup2(kept[0], 0), 0);
+	ck_assert_int_eq(dup2(kept[1], 1), 1);
 	ck_ok(process_wait(pidfd, &status, &err));
 	ck_assert_int_gt(read(o[0], out, sizeof(out) - 1), 0);
 	ck_assert_str_eq(out, "0=B\n1=A\n");
