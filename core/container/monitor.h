@@ -35,7 +35,7 @@
 #define MONITOR_EXIT   "exit"	      /* JSON {"Code","Signal","OOM","At"}, written when it has ended */
 #define MONITOR_SPEC   "config.json"
 #define MONITOR_SANDBOX "sandbox"     /* what the isolation driver saved, for recover */
-#define MONITOR_LOG    "log"	      /* in the state directory, see log_format.h */
+#define MONITOR_LOG    "log"	      /* in the state directory, see log_file.h */
 #define MONITOR_FD     3	      /* the launching client's end in a new monitor */
 
 enum monitor_verb {

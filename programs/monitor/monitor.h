@@ -17,7 +17,7 @@
 
 #include <sys/types.h>
 
-#include "core/container/log_format.h"
+#include "core/container/log_file.h"
 #include "core/container/monitor.h"
 
 enum { CLIENTS_MAX = 256, STREAMS = 2 };

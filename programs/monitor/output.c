@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -39,26 +38,19 @@ void sink_close(struct monitor *m, struct sink *sink)
 /** The log goes on after a full disk: what does not fit is lost, the container is not stopped. */
 static void log_append(struct monitor *m, int stream, const char *bytes, size_t n)
 {
-	struct log_frame head = {
-		.len = (uint32_t)n, .stream = (uint8_t)(stream + 1), .at_ns = clock_now_ns()};
-	struct iovec v[] = {{&head, sizeof(head)}, {(void *)bytes, n}, {&head.len, LOG_FRAME_TAIL}};
-	ssize_t want = (ssize_t)(sizeof(head) + n + LOG_FRAME_TAIL), put;
-	off_t end;
+	struct berth_error err;
 
 	if (m->flags & MONITOR_NO_LOG)
 		return;
 	if (m->log < 0 && state_open(m->state_dir, MONITOR_LOG, O_WRONLY | O_CREAT | O_APPEND, 0600,
 				     &m->log, NULL) < 0)
 		return;
-	put = writev(m->log, v, 3);
-	if (put == want)
-		return;
-	if (!m->log_failed)
-		log_debug("monitor.log", "id=%s put=%zd errno=%d", m->id, put, errno);
-	m->log_failed = true;
-	/* half a frame in the middle would hide all that follows */
-	if (put > 0 && (end = lseek(m->log, 0, SEEK_END)) >= put)
-		(void)!ftruncate(m->log, end - put);
+	if (log_file_append(m->log, stream ? LOG_STDERR : LOG_STDOUT, clock_now_ns(), bytes, n,
+			    &err) < 0 &&
+	    !m->log_failed) {
+		m->log_failed = true;
+		log_debug("monitor.log", "id=%s error='%s'", m->id, err.text);
+	}
 }
 
 static void outputs_pause(struct monitor *m)
