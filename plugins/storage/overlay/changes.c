@@ -118,7 +118,7 @@ static int changed_other(struct pass *p, const struct walk_entry *e, struct bert
 /* A directory that hides what was there before: what is not in it is deleted. */
 static int missing(struct pass *p, const struct walk_entry *e, struct berth_error *err)
 {
-	struct tree_names names cleanup_names = {0};
+	cleanup_names struct tree_names names = {0};
 	int r = tree_list(dirstack_fd(&p->lower), ".", &names, err);
 
 	for (const char *at = NULL; r == 0 && (at = tree_names_next(&names, at));) {

@@ -180,8 +180,8 @@ static void check_view(const struct tree_check *c, const char *file)
 
 int tree_check(const struct tree_check *c, const char *id, struct berth_error *err)
 {
-	struct tree_names layers cleanup_names = {0};
-	struct tree_names views cleanup_names = {0};
+	cleanup_names struct tree_names layers = {0};
+	cleanup_names struct tree_names views = {0};
 	int r;
 
 	if (id) {

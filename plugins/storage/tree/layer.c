@@ -63,7 +63,7 @@ int tree_below(const struct tree *t, int dirfd, const char *file, char out[stati
 	int r;
 
 	(void)snprintf(path, sizeof(path), "%s/%s", file, view ? "layer" : "parent");
-	r = state_open(dirfd, path, O_RDONLY | O_NONBLOCK, 0, &fd, err);
+	r = state_open(dirfd, path, O_RDONLY | O_NONBLOCK, 0, &fd, NULL);
 	if (r == -BERTH_E_NOT_FOUND) {
 		if (faccessat(dirfd, file, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 			return view ? berth_fail(err, BERTH_E_NOT_FOUND, "there is no view '%s'",
@@ -76,7 +76,7 @@ int tree_below(const struct tree *t, int dirfd, const char *file, char out[stati
 		return 0;
 	}
 	if (r < 0)
-		return r;
+		return berth_fail(err, -r, "'%s' cannot be opened", path);
 	n = read(fd, text, sizeof(text));
 	if (n < 0)
 		return berth_fail_errno(err, errno, "read '%s'", path);
@@ -180,7 +180,7 @@ int tree_layer_remove(const struct tree *t, const char *layer, struct berth_erro
 static int each_in(const struct tree *t, const char *dir, berth_id_fn fn, void *arg,
 		   struct berth_error *err)
 {
-	struct tree_names names cleanup_names = {0};
+	cleanup_names struct tree_names names = {0};
 	int r = tree_list(t->state, dir, &names, err);
 
 	for (const char *at = NULL; r == 0 && (at = tree_names_next(&names, at));) {

@@ -113,7 +113,7 @@ static const char *filesystem_name(uint64_t magic)
 
 static int count(const struct tree *t, const char *dir, uint64_t *ret, struct berth_error *err)
 {
-	struct tree_names names cleanup_names = {0};
+	cleanup_names struct tree_names names = {0};
 	int r = tree_list(t->state, dir, &names, err);
 
 	if (r < 0)

@@ -102,14 +102,17 @@ const char *tree_names_next(const struct tree_names *names, const char *at)
 	return names->n && next < names->p + names->n ? next : NULL;
 }
 
-/* 0, NOT_FOUND if there is no format file, CORRUPT if it is of another driver or version. */
+/* 0; NOT_FOUND, and err untouched, if there is no format file; CORRUPT if it is another format. */
 static int format_check(const struct tree *t, struct berth_error *err)
 {
 	char text[FORMAT_MAX];
 	cleanup_fd int fd = -1;
 	ssize_t n;
-	int r = state_open(t->state, "format", O_RDONLY | O_NONBLOCK, 0, &fd, err);
+	struct berth_error why;
+	int r = state_open(t->state, "format", O_RDONLY | O_NONBLOCK, 0, &fd, &why);
 
+	if (r < 0 && r != -BERTH_E_NOT_FOUND && err)
+		*err = why;
 	if (r < 0)
 		return r;
 	n = read(fd, text, sizeof(text) - 1);
@@ -129,12 +132,13 @@ static int format_check(const struct tree *t, struct berth_error *err)
 /* Without a format file there must be nothing that we could spoil. */
 static int empty_check(const struct tree *t, const char *name, struct berth_error *err)
 {
-	struct tree_names names cleanup_names = {0};
-	int r = tree_list(t->state, name, &names, err);
+	cleanup_names struct tree_names names = {0};
+	int r;
 
-	if (r == -BERTH_E_NOT_FOUND || (r == 0 && names.n == 0))
+	if (faccessat(t->state, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return 0;
-	if (r == 0) {
+	r = tree_list(t->state, name, &names, err);
+	if (r == 0 && names.n) {
 		r = berth_fail(err, BERTH_E_CORRUPT,
 			       "there are '%s', but the file 'format' is missing", name);
 		berth_error_hint(err, "if it was lost, put it back: one line, '%s'",

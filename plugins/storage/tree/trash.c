@@ -55,14 +55,18 @@ static int bury(const struct tree *t, const char *name, struct berth_error *err)
 {
 	cleanup_fd int lock = -1;
 	cleanup_str struct str lock_name = STR_INIT;
+	struct berth_error why;
 	int r;
 
 	str_addf(&lock_name, "%s~lock", name);
 	r = str_check(&lock_name, err);
-	if (r == 0)
-		r = lock_take(t->staging, str_text(&lock_name), LOCK_TRY, &lock, err);
+	if (r < 0)
+		return r;
+	r = lock_take(t->staging, str_text(&lock_name), LOCK_TRY, &lock, &why);
 	if (r == -BERTH_E_BUSY)
 		return 0;
+	if (r < 0 && err)
+		*err = why;
 	if (r == 0)
 		r = tree_trash(t, t->staging, name, err);
 	if (r == 0)
@@ -72,7 +76,7 @@ static int bury(const struct tree *t, const char *name, struct berth_error *err)
 
 static int bury_all(const struct tree *t, struct berth_error *err)
 {
-	struct tree_names names cleanup_names = {0};
+	cleanup_names struct tree_names names = {0};
 	int r = tree_list(t->state, "staging", &names, err);
 
 	for (const char *at = NULL; r == 0 && (at = tree_names_next(&names, at));) {
@@ -93,7 +97,7 @@ static int bury_all(const struct tree *t, struct berth_error *err)
 
 int tree_release(const struct tree *t, struct berth_error *err)
 {
-	struct tree_names names cleanup_names = {0};
+	cleanup_names struct tree_names names = {0};
 	int r = bury_all(t, err);
 
 	if (r == 0)
@@ -140,7 +144,7 @@ int tree_erase(const struct tree *t, int dirfd, const char *name, struct berth_o
 int tree_reclaim(const struct tree *t, struct berth_op *op, uint64_t *ret_bytes,
 		 struct berth_error *err)
 {
-	struct tree_names names cleanup_names = {0};
+	cleanup_names struct tree_names names = {0};
 	cleanup_fd int lock = -1;
 	uint64_t bytes = 0;
 	int r = tree_lock(t, false, &lock, err);

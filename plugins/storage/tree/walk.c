@@ -299,14 +299,18 @@ static int descend(struct walk *w, struct berth_error *err)
 	cleanup_fd int fd = -1;
 	size_t path_len = w->path.len;
 	size_t depth = w->n;
+	struct berth_error why;
 	int r;
 
 	f->next += strlen(w->names.p + name) + 1;
-	r = walk_open_dir(dirstack_fd(&w->dirs), w->names.p + name, O_RDONLY, &fd, err);
+	r = walk_open_dir(dirstack_fd(&w->dirs), w->names.p + name, O_RDONLY, &fd, &why);
 	if (r == -BERTH_E_NOT_FOUND)
 		return 0;
-	if (r < 0)
+	if (r < 0) {
+		if (err)
+			*err = why;
 		return r;
+	}
 	path_enter(w, w->names.p + name);
 	r = str_check(&w->path, err);
 	if (r == 0)

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rig.h"
+
+#include <sys/wait.h>
+
+enum { OPENS = 1000 };
+
+static void put_file(const struct rig *r BERTH_UNUSED, int dirfd)
+{
+	ck_write(dirfd, "file", "text");
+}
+
+START_TEST(caps_have_their_calls)
+{
+	const struct berth_driver *head = lent_load(rig_traits.file);
+	const struct berth_storage_ops *ops = head->ops;
+	const uint64_t forms = BERTH_ST_FORM_DIR | BERTH_ST_FORM_BLOCK | BERTH_ST_FORM_IMAGE;
+
+	ck_assert_uint_eq(head->kind, BERTH_STORAGE);
+	ck_assert_uint_eq(head->size, sizeof(*head));
+	ck_assert_uint_eq(head->ops_size, sizeof(*ops));
+	ck_assert(ops->ingest_begin && ops->ingest_commit && ops->ingest_abort);
+	ck_assert(ops->layer_remove && ops->view_create && ops->view_remove && ops->each);
+	ck_assert(head->caps & (BERTH_ST_INGEST_TREE | BERTH_ST_INGEST_TAR));
+	ck_assert(!(head->caps & BERTH_ST_INGEST_TREE) || ops->ingest_tree);
+	ck_assert(!(head->caps & BERTH_ST_INGEST_TAR) || ops->ingest_tar);
+	ck_assert(!(head->caps & BERTH_ST_QUOTA) || ops->view_limit);
+	ck_assert(!(head->caps & BERTH_ST_NATIVE_DIFF) || ops->changes);
+	ck_assert(!(head->caps & BERTH_ST_TAR_EXACT) || ops->diff_tar);
+	ck_assert(!(head->caps & BERTH_ST_FORM_DIR) || ops->view_mount);
+	ck_assert(head->caps & forms);
+	ck_assert(!ops->view_plan == !ops->view_put);
+	ck_assert(!(head->caps & BERTH_ST_IDMAP) || !(head->caps & BERTH_ST_CHOWN_CLONE));
+}
+END_TEST
+
+START_TEST(to_close_nothing_is_fine)
+{
+	lent_load(rig_traits.file)->close(NULL);
+}
+END_TEST
+
+START_TEST(a_thousand_opens_leave_nothing)
+{
+	struct rig r;
+	size_t held;
+	int fds;
+
+	rig_open(&r);
+	rig_layer(&r, "a", NULL, put_file);
+	held = rig_held(&r);
+	rig_reopen(&r);
+	fds = ck_count_fds();
+	for (int i = 0; i < OPENS; i++)
+		rig_reopen(&r);
+	ck_assert_int_eq(ck_count_fds(), fds);
+	ck_assert_uint_eq(rig_held(&r), held);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(no_call_leaves_a_descriptor)
+{
+	struct berth_usage usage = {.size = sizeof(usage)};
+	struct rig r;
+	int fds = 0;
+
+	rig_open(&r);
+	rig_layer(&r, "base", NULL, put_file);
+	for (int i = 0; i < 3; i++) {
+		int fd;
+
+		rig_layer(&r, "a", "base", put_file);
+		rig_view(&r, "v", "a", 0);
+		fd = rig_mount(&r, "v");
+		ck_write(fd, "new", "n");
+		ck_assert_int_eq(close(fd), 0);
+		if (r.ops->usage)
+			ck_ok(r.ops->usage(r.st, "v", BERTH_EACH_VIEWS, &usage, &err));
+		rig_check(&r);
+		(void)r.ops->view_create(r.st, "v", "a", 0, NULL, NULL);
+		(void)r.ops->layer_remove(r.st, "a", NULL);
+		ck_ok(r.ops->view_remove(r.st, "v", &err));
+		ck_ok(r.ops->layer_remove(r.st, "a", &err));
+		(void)rig_held(&r);
+		if (i == 0)
+			fds = ck_count_fds();
+	}
+	ck_assert_int_eq(ck_count_fds(), fds);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(two_instances_do_not_see_each_other)
+{
+	struct rig a;
+	struct rig b;
+
+	rig_open(&a);
+	rig_open(&b);
+	rig_layer(&a, "a", NULL, put_file);
+	rig_layer(&b, "b", NULL, put_file);
+	rig_layer(&b, "a", NULL, put_file);
+	rig_view(&a, "v", "a", 0);
+	ck_assert_str_eq(rig_names(&a, BERTH_EACH_LAYERS | BERTH_EACH_VIEWS), "a v ");
+	ck_assert_str_eq(rig_names(&b, BERTH_EACH_LAYERS | BERTH_EACH_VIEWS), "a b ");
+	rig_close(&a);
+	ck_ok(b.ops->layer_remove(b.st, "a", &err));
+	rig_close(&b);
+}
+END_TEST
+
+START_TEST(two_instances_on_one_state_see_the_same)
+{
+	struct rig a;
+	struct rig b;
+	void *instance;
+
+	rig_open(&a);
+	b = a;
+	ck_ok(a.head->open(lent_host(), NULL, a.statefd, &instance, &err));
+	b.st = instance;
+	rig_layer(&a, "a", NULL, put_file);
+	rig_view(&b, "v", "a", 0);
+	ck_fails(BERTH_E_BUSY, a.ops->layer_remove(a.st, "a", &err));
+	ck_assert_str_eq(rig_names(&a, BERTH_EACH_VIEWS), "v ");
+	b.head->close(b.st);
+	rig_close(&a);
+}
+END_TEST
+
+START_TEST(an_unknown_state_is_left_alone)
+{
+	struct rig r;
+	char path[96];
+	int fd = rig_dir(path);
+	void *instance = &r;
+	size_t held;
+
+	rig_open(&r);
+	rig_layer(&r, "a", NULL, put_file);
+	rig_close(&r);
+	/* whatever its own format file is: a later format is refused by name */
+	ck_write(fd, "format", "of a later day 99\n");
+	held = rig_count(fd);
+	ck_fails(BERTH_E_CORRUPT, r.head->open(lent_host(), NULL, fd, &instance, &err));
+	ck_assert_ptr_eq(instance, &r);
+	ck_assert_str_eq(ck_text(fd, "format"), "of a later day 99\n");
+	ck_assert_uint_eq(rig_count(fd), held);
+	ck_assert_int_eq(close(fd), 0);
+}
+END_TEST
+
+START_TEST(a_probe_reports_and_leaves_nothing)
+{
+	const struct berth_driver *head = lent_load(rig_traits.file);
+	const struct berth_conf conf = {.options = head->options};
+	char path[96];
+	int fd = rig_dir(path);
+
+	if (!head->probe)
+		return;
+	for (int i = 0; i < 2; i++) {
+		struct berth_sink sink = {.limit = 65536};
+
+		ck_ok(head->probe(lent_host(), &conf, fd, &sink, &err));
+		ck_assert_uint_gt(record_len(sink.findings), 0);
+		for (size_t at = 0; at < record_len(sink.findings); at++) {
+			const struct record *f = record_at(sink.findings, at);
+			int64_t level = record_int_or(record_get(f, "level"), 0);
+
+			ck_assert_msg(level != BERTH_FINDING_ERROR, "%s: %s",
+				      record_str(record_get(f, "id")),
+				      record_str(record_get(f, "text")));
+			/* what is not well has a remedy */
+			ck_assert(level <= BERTH_FINDING_INFO || record_str(record_get(f, "fix")));
+		}
+		lent_sink_done(&sink);
+		ck_assert_uint_eq(rig_count(fd), 0);
+	}
+	ck_assert_int_eq(close(fd), 0);
+}
+END_TEST
+
+START_TEST(the_status_is_one_object_of_words_and_numbers)
+{
+	struct berth_sink sink = {.limit = 65536};
+	struct berth_sink small = {.limit = 3};
+	cleanup_record struct record *status = NULL;
+	struct rig r;
+
+	rig_open(&r);
+	if (!r.head->status)
+		return;
+	rig_layer(&r, "a", NULL, put_file);
+	ck_ok(r.head->status(r.st, &sink, &err));
+	ck_ok(record_parse(sink.text.p, sink.text.len, 0, &status, &err));
+	ck_assert_int_eq(record_type(status), RECORD_OBJECT);
+	ck_assert_uint_gt(record_len(status), 0);
+	ck_fails(BERTH_E_LIMIT, r.head->status(r.st, &small, &err));
+	lent_sink_done(&sink);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(usage_says_what_would_be_freed)
+{
+	struct berth_usage layer = {.size = sizeof(layer)};
+	struct berth_usage view = {.size = sizeof(view)};
+	struct berth_usage old = {.size = offsetof(struct berth_usage, inodes), .inodes = 77};
+	static const char bytes[1 << 20] = "x";
+	struct rig r;
+	int fd;
+	int file;
+
+	rig_open(&r);
+	if (!r.ops->usage)
+		return;
+	rig_layer(&r, "a", NULL, put_file);
+	rig_view(&r, "v", "a", 0);
+	ck_ok(r.ops->usage(r.st, "a", BERTH_EACH_LAYERS, &layer, &err));
+	ck_assert_uint_eq(layer.inodes, 2);
+	ck_assert_uint_gt(layer.own, 0);
+	ck_assert_uint_lt(layer.own, 65536);
+	fd = rig_mount(&r, "v");
+	file = openat(fd, "big", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	ck_assert_int_eq(write(file, bytes, sizeof(bytes)), (ssize_t)sizeof(bytes));
+	ck_assert_int_eq(fsync(file), 0);
+	(void)close(file);
+	ck_assert_int_eq(close(fd), 0);
+	ck_ok(r.ops->usage(r.st, "v", BERTH_EACH_VIEWS, &view, &err));
+	ck_assert_uint_ge(view.own, 1 << 20);
+	ck_assert_uint_lt(view.own, 2 << 20);
+	/* a caller with an older, smaller struct gets what it knows */
+	ck_ok(r.ops->usage(r.st, "a", BERTH_EACH_LAYERS, &old, &err));
+	ck_assert_uint_eq(old.own, layer.own);
+	ck_assert_uint_eq(old.inodes, 77);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_check_of_what_is_whole_finds_nothing)
+{
+	struct berth_sink sink = {.limit = 65536};
+	struct rig r;
+
+	rig_open(&r);
+	if (!r.ops->check)
+		return;
+	rig_layer(&r, "a", NULL, put_file);
+	rig_layer(&r, "b", "a", NULL);
+	rig_view(&r, "v", "b", 0);
+	rig_view(&r, "r", "b", BERTH_VIEW_READ_ONLY);
+	rig_view(&r, "n", NULL, 0);
+	ck_ok(r.ops->check(r.st, NULL, BERTH_CHECK_QUICK, NULL, &sink, &err));
+	ck_ok(r.ops->check(r.st, "b", BERTH_CHECK_FULL, NULL, &sink, &err));
+	ck_assert_ptr_null(sink.findings);
+	ck_fails(BERTH_E_NOT_FOUND,
+		 r.ops->check(r.st, "absent", BERTH_CHECK_QUICK, NULL, &sink, &err));
+	rig_check(&r);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_reclaim_can_be_cancelled_and_goes_on_later)
+{
+	struct berth_op op = LENT_OP;
+	struct rig r;
+	size_t held;
+	uint64_t bytes = 77;
+
+	rig_open(&r);
+	held = rig_held(&r);
+	rig_layer(&r, "a", NULL, put_file);
+	ck_ok(r.ops->layer_remove(r.st, "a", &err));
+	op.cancelled = true;
+	ck_fails(BERTH_E_CANCELLED, r.ops->reclaim(r.st, &op, &bytes, &err));
+	ck_assert_uint_eq(bytes, 77);
+	op.cancelled = false;
+	ck_ok(r.ops->reclaim(r.st, &op, &bytes, &err));
+	ck_assert_uint_ne(bytes, 77);
+	ck_assert_uint_eq(rig_held(&r), held);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(nothing_is_printed)
+{
+	char text[64];
+	int out[2];
+	int status;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct rig r;
+		int fd;
+
+		(void)dup2(out[1], STDOUT_FILENO);
+		(void)dup2(out[1], STDERR_FILENO);
+		rig_open(&r);
+		rig_layer(&r, "a", NULL, put_file);
+		rig_view(&r, "v", "a", 0);
+		fd = rig_mount(&r, "v");
+		(void)close(fd);
+		(void)r.ops->layer_remove(r.st, "a", NULL);
+		(void)r.ops->view_mount(r.st, "absent", NULL, &fd, NULL);
+		(void)rig_held(&r);
+		rig_close(&r);
+		_exit(0);
+	}
+	(void)close(out[1]);
+	ck_assert_int_eq(read(out[0], text, sizeof(text)), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	(void)close(out[0]);
+}
+END_TEST
+
+RIG_CASES(whole_cases, caps_have_their_calls, to_close_nothing_is_fine,
+	  a_thousand_opens_leave_nothing, no_call_leaves_a_descriptor,
+	  two_instances_do_not_see_each_other, two_instances_on_one_state_see_the_same,
+	  an_unknown_state_is_left_alone, a_probe_reports_and_leaves_nothing,
+	  the_status_is_one_object_of_words_and_numbers, usage_says_what_would_be_freed,
+	  a_check_of_what_is_whole_finds_nothing, a_reclaim_can_be_cancelled_and_goes_on_later,
+	  nothing_is_printed);
