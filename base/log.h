@@ -6,7 +6,7 @@
  *
  * One line is one write, so lines of several processes do not mix. Errors are returned, not logged.
  * No secrets: there is no call that takes a header or an environment, and none may be written.
- *Costs one comparison while off.
+ * Costs one comparison while off.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -2,10 +2,11 @@
 /*
  * base/path.h - the only ways to open a file by a path, and what is built on them.
  *
- * root_*: inside the root filesystem of a container, which is hostile. Its symlinks work and cannot
- * leave: "/etc" and "../../etc" mean etc below @rootfd. Needs no trust in anything there, also
- * while a container changes it. state_*: inside our own directories. No symlink anywhere, no "..",
- * no absolute path: each of these is an attack or a bug and is refused.
+ *  - root_...: inside the root filesystem of a container, which is hostile. Its symlinks work and
+ *    cannot leave: "/etc" and "../../etc" mean etc below @rootfd. Needs no trust in anything there,
+ *    also while a container changes it.
+ *  - state_...: inside our own directories. No symlink anywhere, no way out by ".." or by a path
+ *    from the root: each of these is an attack or a bug and is refused.
  *
  * Both need openat2 (Linux 5.6) and refuse to work without it (UNSUPPORTED), rather than to fall
  * back to something less safe. All descriptors are close-on-exec. Never rebuild a path from one

@@ -190,7 +190,7 @@ int state_mkdirs(int dirfd, const char *path, mode_t mode, int *ret_fd, struct b
 			return r;
 		while (rest[strspn(rest, "/")]) {
 			cleanup_free char *name = next_component(&rest, err);
-			int next;
+			int next = -1;
 
 			if (!name)
 				return -BERTH_E_NO_MEMORY;

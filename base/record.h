@@ -3,21 +3,21 @@
  * base/record.h - JSON: reading what comes from outside, building and printing what goes there.
  *
  * A record is a tree of values. It hides the library below (base/record.c alone knows it). Three
- *ways:
+ * ways:
  *
  *  - record_read_text: a table says which keys go where in a struct. For our own files and the
- *documents of registries.
+ *    documents of registries.
  *  - record_parse and record_get, record_path, record_str ...: for trees whose shape varies.
  *  - base/record_write.h: to write JSON fast without building a tree.
  *
- * What is read: strict JSON in UTF-8 and nothing behind it; no key twice in an object, no NUL in a
- *string or key, no number out of range (integers: int64_t and uint64_t), limited depth; the caller
- *limits the bytes. Other engines read some of what is refused here, and see in it what they like:
- *decide nothing by "their parser sees the same". To print a record again is not to get the same
- *bytes: what has a digest is kept as received.
+ * What is read: strict JSON in UTF-8 and nothing behind it; no key twice in an object, no NUL in
+ * a string or key, no number out of range (integers: int64_t and uint64_t), limited depth; the
+ * caller limits the bytes. Other engines read some of what is refused here, and see in it what
+ * they like: decide nothing by "their parser sees the same". To print a record again is not to
+ * get the same bytes: what has a digest is kept as received.
  *
  * null: a key whose value is null reads like a key that is not there, as in Go. A struct record *
- *that is NULL is null or absent, all readers take it, so chains need no checks:
+ * that is NULL is null or absent, all readers take it, so chains need no checks:
  *
  *	const char *user = record_str(record_path(image, "config.User"));
  */
@@ -188,8 +188,8 @@ char *record_to_text(const struct record *r, unsigned flags);
  *	};
  *
  * Members by type: STR char * (malloc'ed), INT int64_t, UINT uint64_t, BOOL bool, DOUBLE double,
- *STRV and STRMAP char ** (strv), OBJECT, ARRAY and ANY struct record * (a reference). What is
- *absent is 0 or NULL. Keys that no table names are ignored.
+ * STRV and STRMAP char ** (strv), OBJECT, ARRAY and ANY struct record * (a reference). What is
+ * absent is 0 or NULL. Keys that no table names are ignored.
  */
 struct record_field {
 	const char *key;

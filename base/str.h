@@ -3,8 +3,8 @@
  * base/str.h - text: a growing buffer, parsing of numbers that people write, arrays of strings.
  *
  * struct str is a buffer that grows. When memory runs out it remembers that (`failed`), drops its
- *text and ignores further additions, so that a long text is built without a check per line and
- *checked once at the end:
+ * text and ignores further additions, so that a long text is built without a check per line and
+ * checked once at the end:
  *
  *	cleanup_str struct str s = STR_INIT;
  *

@@ -14,7 +14,7 @@
  *	}
  *
  * Each test runs in its own process (CK_FORK=no: not). A test that is forgotten in CK_MAIN is a
- *warning of the compiler. Files go below ck_dir(), which main removes.
+ * warning of the compiler. Files go below ck_dir(), which main removes.
  */
 #ifndef TESTS_CK_H
 #define TESTS_CK_H
