@@ -51,13 +51,15 @@ struct spec_mount {
 	bool no_copy;	   /**< volume: do not fill it from the image */
 	bool create_source; /**< bind by -v: make a missing source directory */
 	bool from_image;   /**< of Config.Volumes: the image's VOLUME, or -v with a target only */
+	bool hidden;	   /**< by --tmpfs: docker does not list it among inspect's Mounts */
 	/* filled by core/volume before spec_write */
 	char *host_path;   /**< directory on the host that is bound */
 };
 
 /**
  * All mounts of a merged container, sorted by target depth, user's over inherited over image's; INVALID: duplicate target
- * ("Duplicate mount point: /x"), relative paths, unknown options, --mount of a source that is not there.
+ * ("Duplicate mount point: /x"), relative paths, unknown options. Does not look
+ * whether sources are there.
  * A volume's subpath is hostile: whoever fills host_path opens it with root_open below the volume.
  */
 int spec_mounts(const struct record *merged, struct spec_mount **ret, size_t *ret_n,

@@ -130,7 +130,8 @@ static int write_env(const struct process *p, struct jw *w, struct berth_error *
 		return r;
 	jw_key_array(w, "env");
 	for (size_t i = 0; i < env.n; i++) {
-		if (strchr(env.entries[i], '='))
+		/* "NAME" is unset; an image may also hold "=x", which runtimes refuse */
+		if (strchr(env.entries[i], '=') && *env.entries[i] != '=')
 			jw_str(w, env.entries[i]);
 	}
 	jw_array_end(w);

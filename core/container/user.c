@@ -84,8 +84,9 @@ static bool who_is(const struct who *who, struct word name, uint32_t id)
 static int read_file(int rootfd, const char *path, char **ret, size_t *ret_len,
 		     struct berth_error *err)
 {
+	struct berth_error failure;
 	cleanup_fd int fd = -1;
-	int r = root_open_regular(rootfd, path, &fd, err);
+	int r = root_open_regular(rootfd, path, &fd, &failure);
 
 	if (r == -BERTH_E_NOT_FOUND) {
 		*ret = NULL;
@@ -93,9 +94,11 @@ static int read_file(int rootfd, const char *path, char **ret, size_t *ret_len,
 		return 0;
 	}
 	if (r == 0)
-		r = read_fd_limited(fd, USER_FILE_MAX, ret, ret_len, err);
-	if (r < 0)
+		r = read_fd_limited(fd, USER_FILE_MAX, ret, ret_len, &failure);
+	if (r < 0 && err) {
+		*err = failure;
 		berth_error_prefix(err, "unable to read '/%s' of the container", path);
+	}
 	return r;
 }
 
