@@ -162,6 +162,7 @@ static inline int berth_code_of_errno(int sys_errno)
 	}
 }
 
+BERTH_PRINTF(4, 0)
 static inline int berth_vfail(struct berth_error *err, int code, int sys_errno, const char *fmt,
 			      va_list ap)
 {
