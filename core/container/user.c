@@ -267,6 +267,7 @@ static int by_id_then_place(const void *a, const void *b)
 static int drop_doubles(struct group_set *set, struct berth_error *err)
 {
 	cleanup_free uint64_t *keys = calloc(set->n + 1, sizeof(*keys));
+	uint64_t last = UINT64_MAX;
 	size_t kept = 0;
 
 	if (!keys)
@@ -275,9 +276,11 @@ static int drop_doubles(struct group_set *set, struct berth_error *err)
 		keys[i] = (uint64_t)set->ids[i] << 32 | i;
 	qsort(keys, set->n, sizeof(*keys), by_id_then_place);
 	for (size_t i = 0; i < set->n; i++) {
-		bool first = i == 0 || keys[i] >> 32 != keys[i - 1] >> 32;
+		uint64_t id = keys[i] >> 32;
 
-		keys[i] = first ? keys[i] << 32 | keys[i] >> 32 : UINT64_MAX;
+		/* back to the order of their places; what comes again to the end */
+		keys[i] = id == last ? UINT64_MAX : keys[i] << 32 | id;
+		last = id;
 	}
 	qsort(keys, set->n, sizeof(*keys), by_id_then_place);
 	for (; kept < set->n && keys[kept] != UINT64_MAX; kept++)
