@@ -2,9 +2,9 @@
 /*
  * overlay - layers are directories that keep whiteouts, views are overlayfs mounts of them.
  *
- * A view is `upper` and `work`, and empty files that say how it was made: `read-only` (then it has
- * neither), `volatile`, `redirect`. On disk all owners are the image's own, also when views are
- * mounted for user namespaces.
+ * A view is `upper` and `work`, and empty directories as marks of how it was made: `read-only`
+ * (then it has neither), `volatile`, `redirect`; directories, because to make a file costs more. On
+ * disk all owners are the image's own, also when views are mounted for user namespaces.
  */
 #ifndef OVERLAY_OVERLAY_H
 #define OVERLAY_OVERLAY_H

@@ -59,17 +59,16 @@ static int quick_begin(const struct tree *t, char name[static TREE_STAGED_MAX],
 	return berth_fail_errno(err, errno, "make a view");
 }
 
-/* An empty file, or a directory, in staged view @quick. */
-static int make_part(const struct tree *t, const char *quick, const char *part, mode_t dir_mode,
+/* A directory in staged view @quick: a part of it, or a mark. */
+static int make_part(const struct tree *t, const char *quick, const char *part, mode_t mode,
 		     struct berth_error *err)
 {
 	char path[TREE_STAGED_MAX + TREE_NAME_MAX];
-	int r;
 
 	(void)snprintf(path, sizeof(path), "%s/%s", quick, part);
-	r = dir_mode ? mkdirat(t->staging, path, dir_mode)
-		     : mknodat(t->staging, path, S_IFREG | 0600, 0);
-	return r < 0 ? berth_fail_errno(err, errno, "make '%s' of a view", part) : 0;
+	if (mkdirat(t->staging, path, mode) < 0)
+		return berth_fail_errno(err, errno, "make '%s' of a view", part);
+	return 0;
 }
 
 static int fill(const struct berth_storage *st, const char *quick, const char *layer,
@@ -82,15 +81,15 @@ static int fill(const struct berth_storage *st, const char *quick, const char *l
 	(void)snprintf(path, sizeof(path), "%s/layer", quick);
 	r = tree_stand(t, t->staging, path, layer, err);
 	if (r == 0 && flags & BERTH_VIEW_READ_ONLY)
-		return make_part(t, quick, "read-only", 0, err);
+		return make_part(t, quick, "read-only", 0700, err);
 	if (r == 0)
 		r = make_part(t, quick, "upper", 0755, err);
 	if (r == 0)
 		r = make_part(t, quick, "work", 0700, err);
 	if (r == 0 && flags & BERTH_VIEW_VOLATILE)
-		r = make_part(t, quick, "volatile", 0, err);
+		r = make_part(t, quick, "volatile", 0700, err);
 	if (r == 0 && redirect)
-		r = make_part(t, quick, "redirect", 0, err);
+		r = make_part(t, quick, "redirect", 0700, err);
 	if (r < 0)
 		return r;
 	(void)snprintf(path, sizeof(path), "%s/upper", quick);

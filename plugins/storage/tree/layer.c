@@ -154,7 +154,7 @@ int tree_layer_remove(const struct tree *t, const char *layer, struct berth_erro
 {
 	char file[TREE_NAME_MAX];
 	cleanup_fd int lock = -1;
-	nlink_t n;
+	nlink_t n = 0;
 	int r = tree_file(layer, file, err);
 
 	if (r == 0 && !tree_layer_there(t, file))

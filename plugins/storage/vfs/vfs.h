@@ -3,8 +3,8 @@
  * vfs - every layer and every writable view is a directory with a copy of everything.
  *
  * Needs nothing of the kernel but files, and takes the room and time that copies take, unless the
- * filesystem shares the blocks of a copy (reflink). A view is `tree`, or the empty file `read-only`
- * when the layer itself is mounted.
+ * filesystem shares the blocks of a copy (reflink). A view is `tree`, or the empty directory
+ * `read-only` when the layer itself is mounted.
  */
 #ifndef VFS_VFS_H
 #define VFS_VFS_H

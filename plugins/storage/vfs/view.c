@@ -45,9 +45,7 @@ static int fill(struct berth_storage *st, const struct tree_stage *stage, const 
 		return r;
 	if (!(flags & BERTH_VIEW_READ_ONLY))
 		return copy_layer(st, stage, layer, err);
-	if (mknodat(stage->dir, "read-only", S_IFREG | 0600, 0) < 0)
-		return berth_fail_errno(err, errno, "make a view");
-	return 0;
+	return state_mkdir(stage->dir, "read-only", 0700, 0, err);
 }
 
 int vfs_view_create(struct berth_storage *st, const char *view, const char *layer, uint32_t flags,
