@@ -186,6 +186,16 @@ static int take_record(const struct berth_driver_info *record, struct info *ret,
 	return 0;
 }
 
+/* Compilers put the records of a file into any order. */
+static int by_kind(const void *left, const void *right)
+{
+	const struct info *a = left, *b = right;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
 int info_read(int fd, struct info ret[static INFO_MAX], size_t *ret_n, struct berth_error *err)
 {
 	struct berth_driver_info records[INFO_MAX];
@@ -216,6 +226,7 @@ int info_read(int fd, struct info ret[static INFO_MAX], size_t *ret_n, struct be
 		r = take_record(&records[i], &ret[i], err);
 	if (r < 0)
 		return r;
+	qsort(ret, n, sizeof(ret[0]), by_kind);
 	*ret_n = n;
 	return 0;
 }

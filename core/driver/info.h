@@ -18,8 +18,8 @@ struct info {
 };
 
 /**
- * The records of the file, 1 to INFO_MAX of them. INVALID: not an ELF file, for another machine, no
- * such section, or a damaged one.
+ * The records of the file, 1 to INFO_MAX of them, sorted by kind and name. INVALID: not an ELF
+ * file, for another machine, no such section, or a damaged one.
  */
 int info_read(int fd, struct info ret[static INFO_MAX], size_t *ret_n, struct berth_error *err);
 /** INVALID if nothing else needs to be looked at to refuse it: ABI, host, kind, name. */

@@ -89,7 +89,7 @@ static int try_out(struct drivers *d, struct entrant *e, int fd, struct berth_er
 
 	if (r < 0)
 		return r;
-	r = trial_load(e->path, &lasting, &why);
+	r = trial_load(e->path, TRIAL_TIMEOUT_MS, &lasting, &why);
 	if (r == 0)
 		return 0;
 	if (lasting)

@@ -67,9 +67,9 @@ static void in_child(const char *path, int fd)
 /* --- in the parent -------------------------------------------------------- */
 
 /* Everything that the child says, until its end or the deadline. */
-static size_t hear(int fd, struct berth_error *verdict, bool *ret_late)
+static size_t hear(int fd, int timeout_ms, struct berth_error *verdict, bool *ret_late)
 {
-	int64_t deadline = clock_mono_ns() + TRIAL_TIMEOUT_MS * (CLOCK_SECOND / 1000);
+	int64_t deadline = clock_mono_ns() + timeout_ms * (CLOCK_SECOND / 1000);
 	size_t have = 0;
 
 	*ret_late = false;
@@ -116,7 +116,7 @@ static int tell_end(int status, struct berth_error *err)
 			  WEXITSTATUS(status));
 }
 
-int trial_load(const char *path, bool *ret_lasting, struct berth_error *err)
+int trial_load(const char *path, int timeout_ms, bool *ret_lasting, struct berth_error *err)
 {
 	cleanup_fd int from = -1, to = -1;
 	struct berth_error verdict;
@@ -136,7 +136,7 @@ int trial_load(const char *path, bool *ret_lasting, struct berth_error *err)
 	if (pid == 0)
 		in_child(path, to);
 	close_fd(&to);
-	n = hear(from, &verdict, &is_late);
+	n = hear(from, timeout_ms, &verdict, &is_late);
 	if (is_late)
 		(void)kill(pid, SIGKILL);
 	status = wait_for(pid);
@@ -148,7 +148,6 @@ int trial_load(const char *path, bool *ret_lasting, struct berth_error *err)
 	}
 	*ret_lasting = true;
 	if (is_late)
-		return berth_fail(err, BERTH_E_INVALID, "did not load within %d seconds",
-				  TRIAL_TIMEOUT_MS / 1000);
+		return berth_fail(err, BERTH_E_INVALID, "did not load within %d ms", timeout_ms);
 	return tell_end(status, err);
 }

@@ -17,6 +17,6 @@ enum { TRIAL_TIMEOUT_MS = 10000 };
  * cases, says whether the verdict is one about the file and may be kept, or about what is around it
  * (a library that is missing today).
  */
-int trial_load(const char *path, bool *ret_lasting, struct berth_error *err);
+int trial_load(const char *path, int timeout_ms, bool *ret_lasting, struct berth_error *err);
 
 #endif
