@@ -496,9 +496,19 @@ struct berth_driver_info {
 #define BERTH_EXTERN_C
 #endif
 
+/* Nothing in a driver refers to the record, and yet linkers must not collect it (--gc-sections). */
+#if defined(__has_attribute)
+#if __has_attribute(retain)
+#define BERTH_RETAIN __attribute__((retain))
+#endif
+#endif
+#ifndef BERTH_RETAIN
+#define BERTH_RETAIN
+#endif
+
 /** The .berth.info record of one driver. @ident makes the C name unique in the file. */
 #define BERTH_DRIVER_INFO(ident, kind_, name_, version_)                                          \
-	__attribute__((section(BERTH_INFO_SECTION), used, aligned(8)))                             \
+	__attribute__((section(BERTH_INFO_SECTION), used, aligned(8))) BERTH_RETAIN                \
 	static const struct berth_driver_info berth_info_##ident = {                              \
 		{'b', 'e', 'r', 't', 'h', 'd', 'r', 'v'},                                         \
 		(uint32_t)sizeof(struct berth_driver_info),                                       \
