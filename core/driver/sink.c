@@ -84,6 +84,18 @@ int finding_add(struct record *list, uint32_t level, const char *id, const char 
 	return r;
 }
 
+int finding_addf(struct record *list, uint32_t level, const char *id, const char *fix,
+		 struct berth_error *err, const char *fmt, ...)
+{
+	cleanup_str struct str text = STR_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	str_addv(&text, fmt, ap);
+	va_end(ap);
+	return finding_add(list, level, id, str_text(&text), fix, err);
+}
+
 int sink_finding(struct berth_sink *sink, uint32_t level, const char *id, const char *text,
 		 const char *fix)
 {

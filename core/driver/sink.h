@@ -18,6 +18,9 @@ int sink_finding(struct berth_sink *sink, uint32_t level, const char *id, const 
 /** {id, level, text, fix} appended to @list. */
 int finding_add(struct record *list, uint32_t level, const char *id, const char *text,
 		const char *fix, struct berth_error *err);
+/** The same with a text as of printf. */
+int finding_addf(struct record *list, uint32_t level, const char *id, const char *fix,
+		 struct berth_error *err, const char *fmt, ...) BERTH_PRINTF(6, 7);
 /** "ok", "info", "warn", "error"; NULL for another number. */
 const char *finding_level_name(uint32_t level);
 
