@@ -83,7 +83,7 @@ static void make_portable(struct record *merged)
 {
 	struct record *host = record_get(merged, "HostConfig");
 	struct record *masked = record_get(host, "MaskedPaths");
-	struct record *kept = record_new_array();
+	struct record *kept;
 
 	ck_at(host, "CgroupnsMode", kernel_cgroup2() ? "'private'" : "'host'");
 	ck_at(host, "OomKillDisable", kernel_cgroup2() ? "null" : "false");
@@ -91,6 +91,7 @@ static void make_portable(struct record *merged)
 	ck_ok(record_set_null(host, "OomKillDisable", &err));
 	if (!masked)
 		return;
+	kept = record_new_array();
 	for (size_t i = 0; i < record_len(masked); i++) {
 		const char *path = record_str(record_at(masked, i));
 
