@@ -74,13 +74,15 @@ uint64_t caps_bit(const char *name)
 
 uint64_t caps_available(void)
 {
-	uint64_t caps = 0;
+	static uint64_t known; /* nobody in this process changes it; two who ask at once agree */
+	uint64_t caps = known;
 
 	/* the bounding set: a root that lacks one here cannot give it to a container either */
-	for (unsigned i = 0; i < CAPS; i++) {
+	for (unsigned i = 0; !known && i < CAPS; i++) {
 		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
 			caps |= CAPS_BIT(i);
 	}
+	known = caps;
 	return caps;
 }
 

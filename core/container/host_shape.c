@@ -99,27 +99,39 @@ static const struct shape mount[] = {
 	{NULL},
 };
 
-#define LIMITS                                                                                     \
-	{"CpuShares", SHAPE_INT}, {"Memory", SHAPE_INT}, {"NanoCpus", SHAPE_INT},                  \
-		{"CgroupParent", SHAPE_STR}, {"BlkioWeight", SHAPE_INT},                           \
-		{"BlkioWeightDevice", SHAPE_LIST, 0, weight_device},                               \
-		{"BlkioDeviceReadBps", SHAPE_LIST, 0, throttle_device},                            \
-		{"BlkioDeviceWriteBps", SHAPE_LIST, 0, throttle_device},                           \
-		{"BlkioDeviceReadIOps", SHAPE_LIST, 0, throttle_device},                           \
-		{"BlkioDeviceWriteIOps", SHAPE_LIST, 0, throttle_device},                          \
-		{"CpuPeriod", SHAPE_INT}, {"CpuQuota", SHAPE_INT},                                 \
-		{"CpuRealtimePeriod", SHAPE_INT}, {"CpuRealtimeRuntime", SHAPE_INT},               \
-		{"CpusetCpus", SHAPE_STR}, {"CpusetMems", SHAPE_STR},                              \
-		{"Devices", SHAPE_LIST, 0, device_mapping}, {"DeviceCgroupRules", SHAPE_STRV},     \
-		{"DeviceRequests", SHAPE_LIST, 0, device_request},                                 \
-		{"MemoryReservation", SHAPE_INT}, {"MemorySwap", SHAPE_INT},                       \
-		{"MemorySwappiness", SHAPE_INT, SHAPE_POINTER},                                    \
-		{"OomKillDisable", SHAPE_BOOL, SHAPE_POINTER},                                     \
-		{"PidsLimit", SHAPE_INT, SHAPE_POINTER}, {"Ulimits", SHAPE_LIST, 0, ulimits},      \
-		{"CpuCount", SHAPE_INT}, {"CpuPercent", SHAPE_INT}, {"IOMaximumIOps", SHAPE_INT},  \
-	{                                                                                          \
-		"IOMaximumBandwidth", SHAPE_INT                                                    \
-	}
+/* Docker's Resources, which are a part of HostConfig and the whole of an update. */
+static const struct shape limits[] = {
+	{"CpuShares", SHAPE_INT},
+	{"Memory", SHAPE_INT},
+	{"NanoCpus", SHAPE_INT},
+	{"CgroupParent", SHAPE_STR},
+	{"BlkioWeight", SHAPE_INT},
+	{"BlkioWeightDevice", SHAPE_LIST, 0, weight_device},
+	{"BlkioDeviceReadBps", SHAPE_LIST, 0, throttle_device},
+	{"BlkioDeviceWriteBps", SHAPE_LIST, 0, throttle_device},
+	{"BlkioDeviceReadIOps", SHAPE_LIST, 0, throttle_device},
+	{"BlkioDeviceWriteIOps", SHAPE_LIST, 0, throttle_device},
+	{"CpuPeriod", SHAPE_INT},
+	{"CpuQuota", SHAPE_INT},
+	{"CpuRealtimePeriod", SHAPE_INT},
+	{"CpuRealtimeRuntime", SHAPE_INT},
+	{"CpusetCpus", SHAPE_STR},
+	{"CpusetMems", SHAPE_STR},
+	{"Devices", SHAPE_LIST, 0, device_mapping},
+	{"DeviceCgroupRules", SHAPE_STRV},
+	{"DeviceRequests", SHAPE_LIST, 0, device_request},
+	{"MemoryReservation", SHAPE_INT},
+	{"MemorySwap", SHAPE_INT},
+	{"MemorySwappiness", SHAPE_INT, SHAPE_POINTER},
+	{"OomKillDisable", SHAPE_BOOL, SHAPE_POINTER},
+	{"PidsLimit", SHAPE_INT, SHAPE_POINTER},
+	{"Ulimits", SHAPE_LIST, 0, ulimits},
+	{"CpuCount", SHAPE_INT},
+	{"CpuPercent", SHAPE_INT},
+	{"IOMaximumIOps", SHAPE_INT},
+	{"IOMaximumBandwidth", SHAPE_INT},
+	{NULL},
+};
 
 const struct shape spec_host_shape[] = {
 	{"Binds", SHAPE_STRV},
@@ -158,7 +170,7 @@ const struct shape spec_host_shape[] = {
 	{"Sysctls", SHAPE_STRMAP, SHAPE_OMIT},
 	{"Runtime", SHAPE_STR, SHAPE_OMIT},
 	{"Isolation", SHAPE_STR},
-	LIMITS,
+	{"", SHAPE_INLINE, 0, limits},
 	{"Mounts", SHAPE_LIST, SHAPE_OMIT, mount},
 	{"MaskedPaths", SHAPE_STRV},
 	{"ReadonlyPaths", SHAPE_STRV},
@@ -168,7 +180,7 @@ const struct shape spec_host_shape[] = {
 };
 
 const struct shape spec_update_shape[] = {
-	LIMITS,
+	{"", SHAPE_INLINE, 0, limits},
 	{"RestartPolicy", SHAPE_STRUCT, 0, restart_policy},
 	{NULL},
 };

@@ -45,30 +45,37 @@ static const struct shape networking_shape[] = {
 };
 
 /* In the order of Docker's struct. */
-#define CONFIG_KEYS                                                                                \
-	{"Hostname", SHAPE_STR}, {"Domainname", SHAPE_STR}, {"User", SHAPE_STR},                   \
-		{"AttachStdin", SHAPE_BOOL}, {"AttachStdout", SHAPE_BOOL},                         \
-		{"AttachStderr", SHAPE_BOOL}, {"ExposedPorts", SHAPE_SET, SHAPE_OMIT},             \
-		{"Tty", SHAPE_BOOL}, {"OpenStdin", SHAPE_BOOL}, {"StdinOnce", SHAPE_BOOL},         \
-		{"Env", SHAPE_STRV}, {"Cmd", SHAPE_STRSLICE},                                      \
-		{"Healthcheck", SHAPE_OBJECT, SHAPE_OMIT, health_shape},                           \
-		{"ArgsEscaped", SHAPE_BOOL, SHAPE_OMIT}, {"Image", SHAPE_STR},                     \
-		{"Volumes", SHAPE_SET}, {"WorkingDir", SHAPE_STR}, {"Entrypoint", SHAPE_STRSLICE}, \
-		{"NetworkDisabled", SHAPE_BOOL, SHAPE_OMIT},                                       \
-		{"MacAddress", SHAPE_STR, SHAPE_OMIT}, {"OnBuild", SHAPE_STRV},                    \
-		{"Labels", SHAPE_STRMAP, SHAPE_NOT_NULL}, {"StopSignal", SHAPE_STR, SHAPE_OMIT},   \
-		{"StopTimeout", SHAPE_INT, SHAPE_OMIT | SHAPE_POINTER},                            \
-	{                                                                                          \
-		"Shell", SHAPE_STRSLICE, SHAPE_OMIT                                                \
-	}
-
 static const struct shape config_shape[] = {
-	CONFIG_KEYS,
+	{"Hostname", SHAPE_STR},
+	{"Domainname", SHAPE_STR},
+	{"User", SHAPE_STR},
+	{"AttachStdin", SHAPE_BOOL},
+	{"AttachStdout", SHAPE_BOOL},
+	{"AttachStderr", SHAPE_BOOL},
+	{"ExposedPorts", SHAPE_SET, SHAPE_OMIT},
+	{"Tty", SHAPE_BOOL},
+	{"OpenStdin", SHAPE_BOOL},
+	{"StdinOnce", SHAPE_BOOL},
+	{"Env", SHAPE_STRV},
+	{"Cmd", SHAPE_STRSLICE},
+	{"Healthcheck", SHAPE_OBJECT, SHAPE_OMIT, health_shape},
+	{"ArgsEscaped", SHAPE_BOOL, SHAPE_OMIT},
+	{"Image", SHAPE_STR},
+	{"Volumes", SHAPE_SET},
+	{"WorkingDir", SHAPE_STR},
+	{"Entrypoint", SHAPE_STRSLICE},
+	{"NetworkDisabled", SHAPE_BOOL, SHAPE_OMIT},
+	{"MacAddress", SHAPE_STR, SHAPE_OMIT},
+	{"OnBuild", SHAPE_STRV},
+	{"Labels", SHAPE_STRMAP, SHAPE_NOT_NULL},
+	{"StopSignal", SHAPE_STR, SHAPE_OMIT},
+	{"StopTimeout", SHAPE_INT, SHAPE_OMIT | SHAPE_POINTER},
+	{"Shell", SHAPE_STRSLICE, SHAPE_OMIT},
 	{NULL},
 };
 
 static const struct shape create_shape[] = {
-	CONFIG_KEYS,
+	{"", SHAPE_INLINE, 0, config_shape},
 	{"HostConfig", SHAPE_STRUCT, 0, spec_host_shape},
 	{"NetworkingConfig", SHAPE_STRUCT, 0, networking_shape},
 	{NULL},

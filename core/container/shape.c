@@ -271,6 +271,8 @@ static int read_value(const struct shape *s, const struct record *val, const str
 		return read_object_of(member_object, s, val, at, ret, err);
 	case SHAPE_MAP_LIST:
 		return read_object_of(member_list, s, val, at, ret, err);
+	case SHAPE_INLINE: /* is none */
+		break;
 	}
 	return berth_fail(err, BERTH_E_INTERNAL, "shape of key '%s' has no type", s->key);
 }
@@ -295,18 +297,20 @@ static bool null_if_absent(const struct shape *s)
 	case SHAPE_LIST:
 	case SHAPE_MAP:
 	case SHAPE_MAP_LIST:
+	case SHAPE_INLINE:
 		break;
 	}
 	return !(s->flags & SHAPE_NOT_NULL);
 }
 
-static bool all_exact(const struct shape *shape, const struct record *in)
+/* How many keys of @in are spelled as in the tables. */
+static size_t count_exact(const struct shape *shape, const struct record *in)
 {
 	size_t n = 0;
 
 	for (const struct shape *s = shape; s->key; s++)
-		n += record_has(in, s->key);
-	return n == record_len(in);
+		n += s->type == SHAPE_INLINE ? count_exact(s->members, in) : record_has(in, s->key);
+	return n;
 }
 
 static struct record *find_any_case(const struct record *in, const char *key)
@@ -321,22 +325,20 @@ static struct record *find_any_case(const struct record *in, const char *key)
 	return found;
 }
 
-static int read_object(const struct shape *shape, const struct record *in, const struct place *up,
-		       struct record **ret, struct berth_error *err)
+static int read_members(const struct shape *shape, const struct record *in, bool exact,
+			const struct place *up, struct record *obj, struct berth_error *err)
 {
-	cleanup_record struct record *obj = record_new_object();
-	bool exact = all_exact(shape, in);
-	int r = obj ? 0 : fail_memory(err);
+	int r = 0;
 
-	if (r == 0 && in && record_type(in) != RECORD_OBJECT)
-		r = fail_type(up, in, "object", err);
-	if (r == 0)
-		r = check_len(up, in, err);
 	for (const struct shape *s = shape; r == 0 && s->key; s++) {
-		struct record *val = record_get(in, s->key);
 		struct place at = {up, s->key};
-		struct record *made;
+		struct record *made, *val;
 
+		if (s->type == SHAPE_INLINE) {
+			r = read_members(s->members, in, exact, up, obj, err);
+			continue;
+		}
+		val = record_get(in, s->key);
 		if (!val && !exact)
 			val = find_any_case(in, s->key);
 		if (!val && null_if_absent(s)) {
@@ -347,6 +349,21 @@ static int read_object(const struct shape *shape, const struct record *in, const
 		if (r == 0)
 			r = record_set(obj, s->key, made, err);
 	}
+	return r;
+}
+
+static int read_object(const struct shape *shape, const struct record *in, const struct place *at,
+		       struct record **ret, struct berth_error *err)
+{
+	cleanup_record struct record *obj = record_new_object();
+	int r = obj ? 0 : fail_memory(err);
+
+	if (r == 0 && in && record_type(in) != RECORD_OBJECT)
+		r = fail_type(at, in, "object", err);
+	if (r == 0)
+		r = check_len(at, in, err);
+	if (r == 0)
+		r = read_members(shape, in, count_exact(shape, in) == record_len(in), at, obj, err);
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(obj);
@@ -403,6 +420,10 @@ void shape_prune(const struct shape *shape, struct record *obj)
 	for (const struct shape *s = shape; s->key; s++) {
 		struct record *val = record_get(obj, s->key);
 
+		if (s->type == SHAPE_INLINE) {
+			shape_prune(s->members, obj);
+			continue;
+		}
 		if (s->type == SHAPE_OBJECT || s->type == SHAPE_STRUCT)
 			shape_prune(s->members, val);
 		else if (s->type == SHAPE_LIST)

@@ -34,6 +34,7 @@ enum shape_type {
 	SHAPE_LIST,	/* array of objects of .members */
 	SHAPE_MAP,	/* object of objects of .members */
 	SHAPE_MAP_LIST, /* object of arrays of objects of .members */
+	SHAPE_INLINE,	/* no key of its own: .members are keys of the same object */
 };
 
 enum shape_flags {
