@@ -53,6 +53,8 @@ static int wrong_driver(const struct entrant *e, struct berth_error *err)
 {
 	const struct info *i = &e->infos[0];
 
+	if (!config_section(i->kind))
+		return info_check(i, err);
 	if (e->kind && i->kind != e->kind)
 		return berth_fail(err, BERTH_E_INVALID,
 				  "it is a %s driver ('%s'), wanted a %s driver",

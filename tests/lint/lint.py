@@ -107,7 +107,7 @@ def the_core_names_no_driver():
 
 
 # doctor asks the kernel whether it has a filesystem of that name; a bind's propagation and docker's API have words of their own
-ALLOWED_NAMES = {}
+ALLOWED_NAMES = {"core/driver/doctor.c": ("btrfs", "overlay"), "core/driver/machine.c": ("overlay",)}
 
 
 def every_file_says_its_licence():
