@@ -59,8 +59,8 @@ struct template_env {
 	 * With
 	 * @arg NULL only whether there is one. May be NULL.
 	 */
-	bool (*method)(const struct record *data, const char *name, const char *arg,
-		       struct str *ret);
+	bool (*method)(const void *method_arg, const char *name, const char *arg, struct str *ret);
+	const void *method_arg;
 };
 
 /** INVALID: Go's words in one line, "template: :1: unclosed action". LIMIT. */
@@ -78,5 +78,7 @@ int template_exec(const struct template *t, const struct record *data,
 
 /** Whether field @name of the top value (".Size", "$.Size") is asked for anywhere. */
 bool template_uses(const struct template *t, const char *name);
+/** Whether the top value as a whole may be used ("{{json .}}"), so that all of its fields are. */
+bool template_uses_all(const struct template *t);
 
 #endif

@@ -193,7 +193,7 @@ static int call_method(struct exec *ex, const struct value *from, const char *na
 {
 	cleanup_str struct str out = STR_INIT;
 	bool is_method = is_row(ex, from) && ex->env->method &&
-			 ex->env->method(from->record, name, NULL, NULL);
+			 ex->env->method(ex->env->method_arg, name, NULL, NULL);
 
 	if (!is_method && !is_row(ex, from))
 		return fail(ex, "%s is not a method but has arguments", name);
@@ -203,7 +203,7 @@ static int call_method(struct exec *ex, const struct value *from, const char *na
 	if (args[0].kind != VALUE_STRING)
 		return fail(ex, "wrong type for value; expected string; got %s",
 			    value_type_name(&args[0]));
-	(void)ex->env->method(from->record, name, args[0].string.p, &out);
+	(void)ex->env->method(ex->env->method_arg, name, args[0].string.p, &out);
 	return value_take_str(&ex->values, &out, ret, ex->err);
 }
 
@@ -214,7 +214,7 @@ static int walk_fields(struct exec *ex, const struct value *from, const struct n
 
 	for (const struct name *f = fields; f; f = f->next) {
 		bool is_method = is_row(ex, &v) && ex->env->method &&
-				 ex->env->method(v.record, f->text, NULL, NULL);
+				 ex->env->method(ex->env->method_arg, f->text, NULL, NULL);
 		struct value next;
 		int r;
 
@@ -683,4 +683,21 @@ static bool uses(const struct node *n, const char *name)
 bool template_uses(const struct template *t, const char *name)
 {
 	return uses(t->body, name);
+}
+
+static bool uses_all(const struct node *n)
+{
+	for (; n; n = n->next) {
+		if (n->kind == NODE_DOT ||
+		    (n->kind == NODE_VARIABLE && !n->fields && strcmp(n->text.p, "$") == 0))
+			return true;
+		if (uses_all(n->pipe) || uses_all(n->list) || uses_all(n->otherwise))
+			return true;
+	}
+	return false;
+}
+
+bool template_uses_all(const struct template *t)
+{
+	return uses_all(t->body);
 }
