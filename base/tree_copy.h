@@ -2,35 +2,35 @@
 /*
  * base/tree_copy.h - copy a directory tree, with everything that a filesystem can hold.
  *
- * Kinds, modes, owners, times, xattrs (also security.capability and ACLs), hard links within the
- * tree, holes, device nodes, fifos, sockets. Contents by FICLONE where the filesystem can, else
- * copy_file_range, else read and write. Works on descriptors alone: no path is rebuilt, no symlink
- * is followed, so the source may be hostile (and may change meanwhile: then the copy is of some
- * moment of each file).
+ * Kinds, modes, owners, times, xattrs (also security.capability and access lists), hard links
+ * within the tree, holes, device nodes, fifos, sockets. Works on descriptors alone: no path is
+ * built, no symlink followed, no mount entered, so the source may be hostile, and may change
+ * meanwhile.
  */
 #ifndef BASE_TREE_COPY_H
 #define BASE_TREE_COPY_H
 
-#include <stdint.h>
+#include "base/file_copy.h"
+#include "base/walk.h"
 
-#include "berth/driver.h"
-
-enum tree_copy_flags {
-	TREE_COPY_NO_REFLINK = 1u << 0, /* for measurements and tests */
-	TREE_COPY_ONE_FS = 1u << 1, /* do not enter other mounts; the mount point is copied empty */
-};
-
-/** What a copy came to. */
-struct tree_copy_stats {
-	uint64_t entries, bytes, cloned_bytes;
+struct tree_copy_how {
+	enum file_copy_reflink reflink; /* as file_copy; becomes NEVER when it cannot */
+	/**
+	 * An empty directory of the target's filesystem, for second names of hard-linked files
+	 * meanwhile; what is in it afterwards is of no use. -1: one is made in the target and
+	 * removed again.
+	 */
+	int links;
+	/** Asked between entries, with how many files were copied; NULL: never. As walk_go_on_fn.
+	 */
+	int (*go_on)(void *arg, uint64_t files, struct berth_error *err);
+	void *going;
 };
 
 /**
- * Copy all entries of directory @from into directory @to, which is normally empty (EXISTS
- * otherwise). The directories' own attributes are not copied. @ret may be NULL. FULL, DENIED, IO
- * name the entry.
+ * Copy everything in directory @from into the empty directory @to, and its own mode, owner, times
+ * and attributes. Errors name the entry.
  */
-int tree_copy(int from, int to, uint32_t flags, struct tree_copy_stats *ret,
-	      struct berth_error *err);
+int tree_copy(int from, int to, struct tree_copy_how *how, struct berth_error *err);
 
 #endif

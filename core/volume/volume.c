@@ -190,7 +190,7 @@ int volume_locate(struct store *store, const struct record *volumes, struct spec
 int volume_copy_up(int rootfd, const char *target, const char *host_path, struct berth_error *err)
 {
 	cleanup_fd int from = -1, to = -1;
-	struct stat st;
+	struct tree_copy_how how = {.links = -1};
 	int r = root_open(rootfd, target, O_RDONLY | O_DIRECTORY, 0, &from, err);
 
 	if (r == -BERTH_E_NOT_FOUND || r == -BERTH_E_INVALID)
@@ -198,11 +198,11 @@ int volume_copy_up(int rootfd, const char *target, const char *host_path, struct
 	if (r < 0)
 		return r;
 	to = open(host_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (to < 0 || fstat(from, &st) < 0)
+	if (to < 0)
 		return berth_fail_errno(err, errno, "fill the volume for '%s'", target);
-	r = tree_copy(from, to, 0, NULL, err);
-	if (r == 0 && (fchown(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0))
-		r = berth_fail_errno(err, errno, "fill the volume for '%s'", target);
+	r = tree_copy(from, to, &how, err);
+	if (r < 0)
+		berth_error_prefix(err, "fill the volume for '%s'", target);
 	return r;
 }
 

@@ -58,7 +58,8 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* the container's orphans become ours, so that none escapes the wait for its end */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	(void)chdir("/");
+	if (chdir("/") < 0) /* keeps no mount busy; cannot fail for root */
+		return 125;
 
 	r = prepare(&m, argv[1], &err);
 	if (r == 0)

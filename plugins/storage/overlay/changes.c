@@ -16,8 +16,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "../tree/walk.h"
-#include "../tree/xattrs.h"
+#include "base/walk.h"
+#include "base/xattrs.h"
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -232,8 +232,14 @@ static int compare(struct changes *c, int newfd, int lowerfd, bool merged, const
 		.path = STR_INIT,
 		.absent = lowerfd < 0,
 	};
+	struct tree_going going = {&c->st->tree, c->op};
 	struct walk_how how = {
-		.tree = &c->st->tree, .op = c->op, .flags = WALK_STAT, .fn = visit, .arg = &p};
+		.flags = WALK_STAT,
+		.fn = visit,
+		.arg = &p,
+		.go_on = tree_go_on,
+		.going = &going,
+	};
 	int r = 0;
 
 	if (lowerfd >= 0) {

@@ -86,16 +86,30 @@ static const char *fd_path(int fd, char out[static FD_PATH_MAX])
 	return out;
 }
 
-int context_dir(struct context *c, const char *key, int dirfd, struct berth_error *err)
+static int keep(struct context *c, int *fd, struct berth_error *err)
 {
+	int *kept = reallocarray(c->kept, c->n_kept + 1, sizeof(*kept));
+
+	if (!kept)
+		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	c->kept = kept;
+	c->kept[c->n_kept++] = steal_fd(fd);
+	return 0;
+}
+
+int context_dir(struct context *c, const char *key, int *fd, struct berth_error *err)
+{
+	cleanup_fd int own = steal_fd(fd);
 	char path[FD_PATH_MAX];
+	int r;
 
 	if (atomic_load(&c->st->lower) == OVERLAY_LOWER_FD) {
-		if (set_fd(c, key, dirfd) == 0)
+		if (set_fd(c, key, own) == 0)
 			return 0;
 		return fail_context(c, errno, key, err);
 	}
-	return context_set(c, key, fd_path(dirfd, path), err);
+	r = context_set(c, key, fd_path(own, path), err);
+	return r < 0 ? r : keep(c, &own, err);
 }
 
 /*
@@ -112,20 +126,9 @@ static enum overlay_lower ask_kernel(int lowerfd, struct berth_error *err)
 	if (set_fd(&c, "lowerdir+", lowerfd) == 0)
 		found = OVERLAY_LOWER_FD;
 	else if (sys_fsconfig(c.fs, FSCONFIG_SET_FLAG, "no_such_option", NULL, 0) == 0)
-		found = OVERLAY_LOWER_JOINED;
+		found = OVERLAY_LOWER_GLUED;
 	context_done(&c);
 	return found;
-}
-
-static int keep(struct context *c, int *fd, struct berth_error *err)
-{
-	int *kept = reallocarray(c->kept, c->n_kept + 1, sizeof(*kept));
-
-	if (!kept)
-		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
-	c->kept = kept;
-	c->kept[c->n_kept++] = steal_fd(fd);
-	return 0;
 }
 
 int context_lower(struct context *c, int *fd, struct berth_error *err)
@@ -153,33 +156,94 @@ int context_lower(struct context *c, int *fd, struct berth_error *err)
 	case OVERLAY_LOWER_EACH:
 		return context_set(c, "lowerdir+", fd_path(own, path), err);
 	case OVERLAY_LOWER_JOINED:
+	case OVERLAY_LOWER_GLUED:
 		return keep(c, &own, err);
 	}
 	return berth_fail(err, BERTH_E_INTERNAL, "no way to give lower directories");
 }
 
-/* LOWER_JOINED: all at once, as long as they fit. */
-static int set_joined(struct context *c, struct berth_error *err)
+static int too_many(const struct context *c, struct berth_error *err)
 {
-	cleanup_str struct str all = STR_INIT;
-	int r;
-
-	for (size_t i = 0; i < c->n_kept; i++)
-		str_addf(&all, "%s/proc/self/fd/%d", i ? ":" : "", c->kept[i]);
-	r = str_check(&all, err);
-	if (r < 0)
-		return r;
-	if (all.len < STRING_MAX)
-		return context_set(c, "lowerdir", str_text(&all), err);
 	(void)berth_fail(err, BERTH_E_UNSUPPORTED,
 			 "%zu layers are more than this kernel can mount detached", c->n);
 	berth_error_hint(err, "use Linux 6.5 or newer, or the storage driver vfs");
 	return -BERTH_E_UNSUPPORTED;
 }
 
+static int set_joined(struct context *c, struct berth_error *err)
+{
+	cleanup_str struct str all = STR_INIT;
+	int r;
+
+	for (size_t i = 0; i < c->n; i++)
+		str_addf(&all, "%s/proc/self/fd/%d", i ? ":" : "", c->kept[i]);
+	r = str_check(&all, err);
+	if (r < 0)
+		return r;
+	return all.len < STRING_MAX ? context_set(c, "lowerdir", str_text(&all), err)
+				    : too_many(c, err);
+}
+
+/* One more string of the option `lowerdir`: the first is its value, each other one is a flag. */
+static int put_piece(struct context *c, struct str *piece, bool first, struct berth_error *err)
+{
+	int r = str_check(piece, err);
+
+	if (r == 0)
+		r = first ? context_set(c, "lowerdir", str_text(piece), err)
+			  : context_flag(c, str_text(piece), err);
+	str_clear(piece);
+	return r < 0 ? too_many(c, err) : 0;
+}
+
+/*
+ * Before Linux 6.5 fsconfig(2) gathers strings of at most 255 bytes, with commas between, as one
+ * text of up to a page, which overlayfs takes apart at the commas; but a comma behind a backslash
+ * belongs to a path. So a string that ends in a backslash and a flag after it are one option, whose
+ * path has a comma in it where they meet. There a link named "," in the state directory waits,
+ * which leads to /proc/self/fd: ".../fd/STATE/" "," "/LOWER".
+ */
+static int set_glued(struct context *c, struct berth_error *err)
+{
+	cleanup_str struct str piece = STR_INIT;
+	int state = c->st->tree.state;
+	bool first = true;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->n; i++) {
+		if (piece.len + 2 * FD_PATH_MAX < STRING_MAX) {
+			str_addf(&piece, "%s/proc/self/fd/%d", i ? ":" : "", c->kept[i]);
+			continue;
+		}
+		if (first && symlinkat("/proc/self/fd", state, ",") < 0 && errno != EEXIST)
+			return berth_fail_errno(err, errno, "make a link for mount options");
+		str_addf(&piece, ":/proc/self/fd/%d/\\", state);
+		r = put_piece(c, &piece, first, err);
+		str_addf(&piece, "/%d", c->kept[i]);
+		first = false;
+	}
+	return r < 0 ? r : put_piece(c, &piece, first, err);
+}
+
+/* The lowers, if they were not given one by one. */
+static int set_lowers(struct context *c, struct berth_error *err)
+{
+	switch (atomic_load(&c->st->lower)) {
+	case OVERLAY_LOWER_JOINED:
+		return set_joined(c, err);
+	case OVERLAY_LOWER_GLUED:
+		return set_glued(c, err);
+	case OVERLAY_LOWER_UNKNOWN:
+	case OVERLAY_LOWER_FD:
+	case OVERLAY_LOWER_EACH:
+		break;
+	}
+	return 0;
+}
+
 int context_create(struct context *c, struct berth_error *err)
 {
-	int r = c->n_kept ? set_joined(c, err) : 0;
+	int r = set_lowers(c, err);
 
 	if (r < 0)
 		return r;

@@ -23,8 +23,8 @@ void context_done(struct context *c);
 
 int context_set(struct context *c, const char *key, const char *value, struct berth_error *err);
 int context_flag(struct context *c, const char *key, struct berth_error *err);
-/** Set `upperdir` or `workdir`. */
-int context_dir(struct context *c, const char *key, int dirfd, struct berth_error *err);
+/** Set `upperdir` or `workdir`, after all lowers. Takes *@fd. */
+int context_dir(struct context *c, const char *key, int *fd, struct berth_error *err);
 /** One more lower directory, below those before it. Takes *@fd. LIMIT. */
 int context_lower(struct context *c, int *fd, struct berth_error *err);
 /** Make the filesystem; then context_mount gives a detached mount of it. */

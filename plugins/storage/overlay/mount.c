@@ -77,9 +77,9 @@ static int add_upper(struct context *c, const struct overlay_spec *spec, int roo
 	if (r == 0)
 		r = tree_view_part(root, spec->view, "work", &work, err);
 	if (r == 0)
-		r = context_dir(c, "upperdir", upper, err);
+		r = context_dir(c, "upperdir", &upper, err);
 	if (r == 0)
-		r = context_dir(c, "workdir", work, err);
+		r = context_dir(c, "workdir", &work, err);
 	if (r < 0)
 		return r;
 	forget_volatile(c->st->tree.state, spec->view);

@@ -184,8 +184,10 @@ static void tell_lower(const struct probe *p)
 		     NULL);
 		break;
 	case OVERLAY_LOWER_JOINED:
+	case OVERLAY_LOWER_GLUED:
 		find(p, BERTH_FINDING_WARN, "overlay.layers",
-		     "this kernel takes only about 14 layers per image", "use Linux 6.5 or newer");
+		     "this kernel takes only about 200 layers per image (14 with lower=joined)",
+		     "use Linux 6.5 or newer");
 		break;
 	}
 }

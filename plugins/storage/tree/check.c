@@ -16,7 +16,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "inodes.h"
-#include "walk.h"
+#include "base/walk.h"
 
 static const char FIX_LAYER[] = "remove the layer and pull its image again";
 static const char FIX_VIEW[] = "remove the container; what can be read of it is below views/";
@@ -56,8 +56,14 @@ static int check_one(void *arg, const struct walk_entry *e, struct berth_error *
 static int check_content(const struct tree_check *c, const char *file, struct berth_error *err)
 {
 	struct content_check cc = {.c = c, .file = file};
+	struct tree_going going = {c->t, c->op};
 	struct walk_how how = {
-		.tree = c->t, .op = c->op, .flags = WALK_STAT, .fn = check_one, .arg = &cc};
+		.flags = WALK_STAT,
+		.fn = check_one,
+		.arg = &cc,
+		.go_on = tree_go_on,
+		.going = &going,
+	};
 	struct berth_error why;
 	cleanup_fd int fd = -1;
 	int r = tree_content_open(c->t, c->t->state, file, &fd, NULL);

@@ -53,6 +53,13 @@ int tree_cancelled(const struct tree *t, struct berth_op *op, struct berth_error
 	return 0;
 }
 
+int tree_go_on(void *arg, struct berth_error *err)
+{
+	const struct tree_going *going = arg;
+
+	return tree_cancelled(going->t, going->op, err);
+}
+
 int tree_lock(const struct tree *t, bool shared, int *ret_fd, struct berth_error *err)
 {
 	return lock_take(t->state, "lock", shared ? LOCK_SHARED : 0, ret_fd, err);

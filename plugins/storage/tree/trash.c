@@ -13,7 +13,7 @@
 #include "base/lock.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "walk.h"
+#include "base/walk.h"
 
 enum { NAME_TRIES = 100 };
 
@@ -126,8 +126,14 @@ int tree_erase(const struct tree *t, int dirfd, const char *name, struct berth_o
 {
 	cleanup_fd int fd = -1;
 	uint64_t bytes = 0;
+	struct tree_going going = {t, op};
 	struct walk_how how = {
-		.tree = t, .op = op, .flags = WALK_STAT, .fn = erase_one, .arg = &bytes};
+		.flags = WALK_STAT,
+		.fn = erase_one,
+		.arg = &bytes,
+		.go_on = tree_go_on,
+		.going = &going,
+	};
 	int r = state_open(dirfd, name, O_RDONLY | O_DIRECTORY, 0, &fd, NULL);
 
 	if (r == -BERTH_E_NOT_FOUND)

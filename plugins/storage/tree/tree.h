@@ -70,6 +70,13 @@ bool tree_name(const char *file, char out[static TREE_NAME_MAX]);
 /** CANCELLED if the user gave up. @op may be NULL. */
 int tree_cancelled(const struct tree *t, struct berth_op *op, struct berth_error *err);
 
+/** The same as a walk asks it: walk_how.go_on and .going. */
+struct tree_going {
+	const struct tree *t;
+	struct berth_op *op;
+};
+int tree_go_on(void *going, struct berth_error *err);
+
 /** Entries of a directory without "." and "..": a copy of the names, NUL after each. */
 struct tree_names {
 	char *p;

@@ -10,7 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "inodes.h"
-#include "walk.h"
+#include "base/walk.h"
 
 enum {
 	SIZE_MAX_BYTES = 64, /* of the file `size`: two numbers */
@@ -43,8 +43,14 @@ int tree_measure(const struct tree *t, int dirfd, struct berth_op *op, uint64_t 
 		 uint64_t *ret_inodes, struct berth_error *err)
 {
 	struct measure m = {0};
+	struct tree_going going = {t, op};
 	struct walk_how how = {
-		.tree = t, .op = op, .flags = WALK_STAT, .fn = measure_one, .arg = &m};
+		.flags = WALK_STAT,
+		.fn = measure_one,
+		.arg = &m,
+		.go_on = tree_go_on,
+		.going = &going,
+	};
 	int r = walk_tree(dirfd, &how, err);
 
 	inodes_done(&m.linked);

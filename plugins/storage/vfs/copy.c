@@ -1,206 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Copies a tree by two paths of open directories in parallel: no path is ever built, depth costs no
- * descriptors, and of hard links nothing is kept in memory: the first copy of such a file gets a
- * second name, its inode number, in a directory aside, where the others find it.
- */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "../tree/walk.h"
-#include "../tree/xattrs.h"
-#include "base/cleanup.h"
-#include "base/str.h"
+#include "base/tree_copy.h"
 #include "vfs.h"
 
-enum {
-	LINK_NAME_MAX = 24,
-	LINK_TEXT_MAX = 4096, /* of a symlink: the kernel's limit */
-	PROGRESS_EVERY = 256,
-};
+enum { PROGRESS_EVERY = 256 };
 
-struct copy {
-	struct berth_storage *st;
-	struct berth_op *op;
-	struct dirstack to;
-	int links;
-	uint64_t files;
-};
-
-static int fail_copy(struct berth_error *err, const char *what, const char *name)
+static int go_on(void *arg, uint64_t files, struct berth_error *err)
 {
-	return berth_fail_errno(err, errno, "%s '%s'", what, name);
-}
+	const struct tree_going *going = arg;
 
-/*
- * All but the bytes, in the order in which nothing undoes what was done before: a new owner takes
- * capabilities and setuid bits away, an access list changes the mode, everything changes times.
- */
-static int set_all(int from, int to, const struct stat *st, const char *name,
-		   struct berth_error *err)
-{
-	const struct timespec times[2] = {st->st_atim, st->st_mtim};
-	int r;
-
-	if (fchown(to, st->st_uid, st->st_gid) < 0)
-		return fail_copy(err, "set the owner of", name);
-	r = xattrs_copy(from, to, name, err);
-	if (r < 0)
-		return r;
-	if (fchmod(to, st->st_mode & 07777) < 0)
-		return fail_copy(err, "set the mode of", name);
-	if (futimens(to, times) < 0)
-		return fail_copy(err, "set the times of", name);
-	return 0;
-}
-
-static int copy_regular(struct copy *c, const struct walk_entry *e, int todir,
-			struct berth_error *err)
-{
-	cleanup_fd int from =
-		openat(e->dirfd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	cleanup_fd int to = -1;
-	struct stat st;
-	int r;
-
-	if (from < 0 || fstat(from, &st) < 0)
-		return fail_copy(err, "open", e->path);
-	if (!S_ISREG(st.st_mode))
-		return berth_fail(err, BERTH_E_IO, "'%s' changed while it was copied", e->path);
-	to = openat(todir, e->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (to < 0)
-		return fail_copy(err, "make", e->path);
-	r = vfs_copy_data(c->st, from, to, st.st_size, st.st_blocks, err);
-	if (r < 0) {
-		berth_error_prefix(err, "copy '%s'", e->path);
-		return r;
-	}
-	return set_all(from, to, &st, e->path, err);
-}
-
-static int copy_symlink(const struct walk_entry *e, int todir, struct berth_error *err)
-{
-	cleanup_str struct str text = STR_INIT;
-	char *room = str_room(&text, LINK_TEXT_MAX);
-	ssize_t n;
-
-	if (!room)
-		return str_check(&text, err);
-	n = readlinkat(e->dirfd, e->name, room, LINK_TEXT_MAX);
-	if (n < 0)
-		return fail_copy(err, "read link", e->path);
-	str_grew(&text, (size_t)n);
-	if (symlinkat(str_text(&text), todir, e->name) < 0)
-		return fail_copy(err, "make link", e->path);
-	return 0;
-}
-
-/* Neither a file nor a directory: link, device, fifo, socket. */
-static int copy_special(const struct walk_entry *e, int todir, struct berth_error *err)
-{
-	const struct timespec times[2] = {e->st->st_atim, e->st->st_mtim};
-	bool link = S_ISLNK(e->st->st_mode);
-	int r = 0;
-
-	if (link)
-		r = copy_symlink(e, todir, err);
-	else if (mknodat(todir, e->name, e->st->st_mode, e->st->st_rdev) < 0)
-		r = fail_copy(err, "make", e->path);
-	if (r < 0)
-		return r;
-	if (fchownat(todir, e->name, e->st->st_uid, e->st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail_copy(err, "set the owner of", e->path);
-	/* a link has no mode of its own; nobody else can put one here, it is our staging */
-	if (!link && fchmodat(todir, e->name, e->st->st_mode & 07777, 0) < 0)
-		return fail_copy(err, "set the mode of", e->path);
-	r = xattrs_copy_at(e->dirfd, e->name, todir, e->name, err);
-	if (r == 0 && utimensat(todir, e->name, times, AT_SYMLINK_NOFOLLOW) < 0)
-		r = fail_copy(err, "set the times of", e->path);
-	return r;
-}
-
-static int copy_other(struct copy *c, const struct walk_entry *e, struct berth_error *err)
-{
-	int todir = dirstack_fd(&c->to);
-	bool linked = e->st->st_nlink > 1;
-	char name[LINK_NAME_MAX];
-	int r;
-
-	if (++c->files % PROGRESS_EVERY == 0 && c->op)
-		c->st->tree.host->progress(c->op, c->files, 0, "files");
-	(void)snprintf(name, sizeof(name), "%" PRIu64, (uint64_t)e->st->st_ino);
-	if (linked && linkat(c->links, name, todir, e->name, 0) == 0)
-		return 0;
-	if (linked && errno != ENOENT)
-		return fail_copy(err, "link", e->path);
-	r = S_ISREG(e->st->st_mode) ? copy_regular(c, e, todir, err) : copy_special(e, todir, err);
-	if (r == 0 && linked && linkat(todir, e->name, c->links, name, 0) < 0)
-		r = fail_copy(err, "link", e->path);
-	return r;
-}
-
-static int enter(struct copy *c, const struct walk_entry *e, struct berth_error *err)
-{
-	cleanup_fd int fd = -1;
-	int r;
-
-	if (e->dirfd < 0)
-		return 0; /* the top is there */
-	if (mkdirat(dirstack_fd(&c->to), e->name, 0700) < 0)
-		return fail_copy(err, "make directory", e->path);
-	r = walk_open_dir(dirstack_fd(&c->to), e->name, O_RDONLY, &fd, err);
-	return r < 0 ? r : dirstack_push(&c->to, &fd, NULL, err);
-}
-
-/* Only now, when nothing more comes into it, do its times stay. */
-static int leave(struct copy *c, const struct walk_entry *e, struct berth_error *err)
-{
-	int to = dirstack_fd(&c->to);
-	struct stat st;
-	int r;
-
-	if (fstat(e->fd, &st) < 0)
-		return fail_copy(err, "stat", e->path);
-	r = set_all(e->fd, to, &st, e->path, err);
-	if (r == 0 && e->dirfd >= 0)
-		r = dirstack_pop(&c->to, err);
-	return r;
-}
-
-static int visit(void *arg, const struct walk_entry *e, struct berth_error *err)
-{
-	struct copy *c = arg;
-
-	switch (e->event) {
-	case WALK_ENTER:
-		return enter(c, e, err);
-	case WALK_LEAVE:
-		return leave(c, e, err);
-	case WALK_OTHER:
-		return copy_other(c, e, err);
-	}
-	return 0;
+	if (going->op && files % PROGRESS_EVERY == 0)
+		going->t->host->progress(going->op, files, 0, "files");
+	return tree_cancelled(going->t, going->op, err);
 }
 
 int vfs_copy(struct berth_storage *st, int fromfd, int tofd, int linksfd, struct berth_op *op,
 	     struct berth_error *err)
 {
-	struct copy c = {.st = st, .op = op, .to = DIRSTACK_INIT, .links = linksfd};
-	struct walk_how how = {
-		.tree = &st->tree, .op = op, .flags = WALK_STAT, .fn = visit, .arg = &c};
-	cleanup_fd int to = openat(tofd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r;
+	struct tree_going going = {&st->tree, op};
+	struct tree_copy_how how = {
+		.reflink = atomic_load(&st->no_reflink) ? FILE_COPY_REFLINK_NEVER : st->reflink,
+		.links = linksfd,
+		.go_on = go_on,
+		.going = &going,
+	};
+	int r = tree_copy(fromfd, tofd, &how, err);
 
-	if (to < 0)
-		return berth_fail_errno(err, errno, "open the copy");
-	r = dirstack_push(&c.to, &to, NULL, err);
-	if (r == 0)
-		r = walk_tree(fromfd, &how, err);
-	dirstack_done(&c.to);
+	/* the filesystem is the same for all of this driver's files, so is its answer */
+	if (st->reflink == FILE_COPY_REFLINK_AUTO && how.reflink == FILE_COPY_REFLINK_NEVER)
+		atomic_store(&st->no_reflink, true);
 	return r;
 }

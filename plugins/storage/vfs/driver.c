@@ -25,11 +25,11 @@ static const struct berth_option vfs_options[] = {
 	{.name = NULL},
 };
 
-static enum vfs_reflink reflink_of(const char *word)
+static enum file_copy_reflink reflink_of(const char *word)
 {
 	if (str_eq(word, "never"))
-		return VFS_REFLINK_NEVER;
-	return str_eq(word, "always") ? VFS_REFLINK_ALWAYS : VFS_REFLINK_AUTO;
+		return FILE_COPY_REFLINK_NEVER;
+	return str_eq(word, "always") ? FILE_COPY_REFLINK_ALWAYS : FILE_COPY_REFLINK_AUTO;
 }
 
 int vfs_open(const struct berth_host *host, const struct berth_conf *conf, int state_fd,

@@ -62,7 +62,7 @@ static int try_copy(const struct probe *p, int scratch, struct berth_error *err)
 
 static void tell_reflink(const struct probe *p)
 {
-	if (p->st->reflink == VFS_REFLINK_NEVER || atomic_load(&p->st->no_reflink))
+	if (p->st->reflink == FILE_COPY_REFLINK_NEVER || atomic_load(&p->st->no_reflink))
 		find(p, BERTH_FINDING_WARN, "vfs.reflink",
 		     "copies share nothing: each layer and each container takes the room, and the "
 		     "time to write, of its whole image",

@@ -12,16 +12,11 @@
 #include <stdatomic.h>
 
 #include "../tree/tree.h"
-
-enum vfs_reflink {
-	VFS_REFLINK_AUTO, /* where the filesystem can */
-	VFS_REFLINK_NEVER,
-	VFS_REFLINK_ALWAYS, /* or fail */
-};
+#include "base/file_copy.h"
 
 struct berth_storage {
 	struct tree tree; /* first: see tree_op_... */
-	enum vfs_reflink reflink;
+	enum file_copy_reflink reflink;
 	atomic_bool no_reflink; /* this filesystem said so */
 };
 
@@ -32,9 +27,6 @@ struct berth_storage {
  */
 int vfs_copy(struct berth_storage *st, int fromfd, int tofd, int linksfd, struct berth_op *op,
 	     struct berth_error *err);
-/** Copy the bytes of file @from to the empty file @to, holes as holes. */
-int vfs_copy_data(struct berth_storage *st, int from, int to, off_t size, blkcnt_t blocks,
-		  struct berth_error *err);
 
 int vfs_view_create(struct berth_storage *st, const char *view, const char *layer, uint32_t flags,
 		    const struct berth_conf *conf, struct berth_error *err);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * walk - visit everything in a directory tree, however deep, with few descriptors.
+ * base/walk.h - visit everything in a directory tree, however deep, with few descriptors.
  *
  * The tree may be hostile, and somebody may change it meanwhile: no symlink is followed, no mount
  * entered, what vanishes is passed over, and a directory that was moved is noticed rather than
  * climbed out of. Of each directory first all that is no directory is visited, then its
  * directories. It must not know what its visitors do.
  */
-#ifndef STORAGE_WALK_H
-#define STORAGE_WALK_H
+#ifndef BASE_WALK_H
+#define BASE_WALK_H
 
 #include <stddef.h>
 #include <sys/stat.h>
 
-#include "tree.h"
+#include "berth/driver.h"
 
 enum walk_event {
 	WALK_ENTER, /* a directory, before what is in it */
@@ -41,12 +41,15 @@ struct walk_entry {
 /** 0 to go on, WALK_SKIP, or a negative code with @err filled, which ends the walk. */
 typedef int (*walk_fn)(void *arg, const struct walk_entry *e, struct berth_error *err);
 
+/** Asked now and then: 0 to go on, a negative code with @err filled to end. */
+typedef int (*walk_go_on_fn)(void *arg, struct berth_error *err);
+
 struct walk_how {
-	const struct tree *tree; /* for cancellation */
-	struct berth_op *op;
 	unsigned flags;
 	walk_fn fn;
 	void *arg;
+	walk_go_on_fn go_on; /* NULL: never asked */
+	void *going;
 };
 
 /** Visit @topfd (any kind of descriptor of a directory) and all below. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * xattrs - compare and copy extended attributes, access lists and capabilities among them. A
+ * base/xattrs.h - compare and copy extended attributes, access lists and capabilities among them. A
  * filesystem that knows none has none.
  */
-#ifndef STORAGE_XATTRS_H
-#define STORAGE_XATTRS_H
+#ifndef BASE_XATTRS_H
+#define BASE_XATTRS_H
 
 #include <stdbool.h>
 

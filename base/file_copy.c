@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file_copy.h"
 #include "base/path.h"
-#include "vfs.h"
 
 enum { BUFFER_BYTES = 1 << 18 };
 
@@ -84,12 +84,11 @@ static int copy_sparse(int from, int to, off_t size, struct berth_error *err)
 }
 
 /* Share the blocks. False: they have to be copied. */
-static int reflink(struct berth_storage *st, int from, int to, bool *ret_done,
-		   struct berth_error *err)
+static int share(enum file_copy_reflink *reflink, int from, int to, bool *ret_done,
+		 struct berth_error *err)
 {
 	*ret_done = false;
-	if (st->reflink == VFS_REFLINK_NEVER ||
-	    (st->reflink == VFS_REFLINK_AUTO && atomic_load(&st->no_reflink)))
+	if (*reflink == FILE_COPY_REFLINK_NEVER)
 		return 0;
 	if (ioctl(to, FICLONE, from) == 0) {
 		*ret_done = true;
@@ -97,25 +96,25 @@ static int reflink(struct berth_storage *st, int from, int to, bool *ret_done,
 	}
 	if (errno == ENOSPC || errno == EDQUOT || errno == EIO)
 		return berth_fail_errno(err, errno, "share blocks");
-	if (st->reflink == VFS_REFLINK_ALWAYS) {
+	if (*reflink == FILE_COPY_REFLINK_ALWAYS) {
 		(void)berth_fail(err, BERTH_E_UNSUPPORTED,
 				 "this filesystem cannot share the blocks of a copy");
 		berth_error_hint(err, "set the option reflink to 'auto', or use btrfs or xfs");
 		return -BERTH_E_UNSUPPORTED;
 	}
-	atomic_store(&st->no_reflink, true);
+	*reflink = FILE_COPY_REFLINK_NEVER;
 	return 0;
 }
 
-int vfs_copy_data(struct berth_storage *st, int from, int to, off_t size, blkcnt_t blocks,
-		  struct berth_error *err)
+int file_copy(int from, int to, off_t size, blkcnt_t blocks, enum file_copy_reflink *reflink,
+	      struct berth_error *err)
 {
 	bool done;
 	int r;
 
 	if (size == 0)
 		return 0;
-	r = reflink(st, from, to, &done, err);
+	r = share(reflink, from, to, &done, err);
 	if (r < 0 || done)
 		return r;
 	if ((off_t)blocks * 512 >= size)

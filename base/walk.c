@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "walk.h"
+#include "base/walk.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -133,10 +133,15 @@ void dirstack_done(struct dirstack *s)
 	*s = (struct dirstack)DIRSTACK_INIT;
 }
 
+static int go_on(const struct walk *w, struct berth_error *err)
+{
+	return w->how->go_on ? w->how->go_on(w->how->going, err) : 0;
+}
+
 static int visit(struct walk *w, struct walk_entry *e, struct berth_error *err)
 {
 	if (++w->visited % CANCEL_EVERY == 0) {
-		int r = tree_cancelled(w->how->tree, w->how->op, err);
+		int r = go_on(w, err);
 
 		if (r < 0)
 			return r;
@@ -330,7 +335,7 @@ static int walk_all(struct walk *w, int topfd, struct berth_error *err)
 	str_add_n(&w->names, "", 1); /* the name of the top */
 	r = str_check(&w->names, err);
 	if (r == 0)
-		r = tree_cancelled(w->how->tree, w->how->op, err);
+		r = go_on(w, err);
 	if (r == 0)
 		r = enter(w, &fd, 0, err);
 	while (r == 0 && w->n) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "xattrs.h"
+#include "base/xattrs.h"
 
 #include <errno.h>
 #include <linux/limits.h>
