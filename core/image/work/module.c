@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/image/work/import.h"
+#include "core/image/work/load.h"
+#include "core/image/work/materialise.h"
+#include "core/image/work/verify.h"
+
+extern const struct image_work berth_image_work_1;
+
+/** IMAGE_WORK_SYMBOL: all that the module shows. */
+__attribute__((visibility("default"))) const struct image_work berth_image_work_1 = {
+	.size = sizeof(struct image_work),
+	.materialise = image_materialise,
+	.load = image_load,
+	.import = image_import,
+	.verify = image_verify,
+};
