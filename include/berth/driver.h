@@ -455,7 +455,8 @@ struct berth_driver {
 	/**
 	 * Required. Make an instance. @state_fd: directory of this driver (mode 0700), which outlives
 	 * processes and reboots; everything the driver keeps is in there, with a format number. Another
-	 * process may have the same directory open. Finishes or undoes what a crash left behind.
+	 * process may have the same directory open. What a crash left half-made is finished or undone,
+	 * here or by the calls that meet it; it is never visible. On the way of every command: fast.
 	 * CORRUPT if the state is of an unknown format or damaged; nothing is changed then.
 	 */
 	int (*open)(const struct berth_host *host, const struct berth_conf *conf, int state_fd,

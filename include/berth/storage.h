@@ -185,15 +185,18 @@ struct berth_storage_ops {
 	/**
 	 * Required. Begin to make a layer. EXISTS if it is there already, BUSY if another process is
 	 * making it now (try again later). Parent: NOT_FOUND if named and absent.
-	 * What was begun is invisible to every other call until commit, and vanishes with
-	 * its process: the next open, or reclaim, removes it.
+	 * What was begun is invisible to every other call until commit (but a driver may answer BUSY
+	 * to the removal of its parent), and dies with its process: reclaim, or the next
+	 * ingest_begin of that layer, removes it.
 	 */
 	int (*ingest_begin)(struct berth_storage *st, const struct berth_layer_desc *desc,
 			    struct berth_op *op, struct berth_ingest **ret,
 			    struct berth_error *err);
 	/**
 	 * Required with BERTH_ST_INGEST_TREE. The directory to fill, as an O_DIRECTORY fd that the
-	 * caller closes. Empty with WHITEOUT_KEEP; else a writable copy of the parent.
+	 * caller closes. Empty with WHITEOUT_KEEP; else a writable copy of the parent. Its own mode
+	 * and owner are those of the root directory, if the caller sets them; left alone they
+	 * become the parent's (0755 of root without one).
 	 */
 	int (*ingest_tree)(struct berth_ingest *in, int *ret_dirfd, struct berth_error *err);
 	/**
@@ -232,8 +235,10 @@ struct berth_storage_ops {
 	/**
 	 * Required with BERTH_ST_FORM_DIR. *ret_mount_fd: a detached mount whose root is the view, for
 	 * move_mount(2). The caller closes it; closing an unattached one leaves nothing. May be
-	 * called again while mounted elsewhere (a second mount of the same writable view may answer BUSY
-	 * if the driver cannot share it). UNSUPPORTED if @opts asks for what caps do not promise.
+	 * called again while mounted elsewhere, but to write through two mounts of one view is
+	 * undefined: a driver that can tell answers BUSY, overlayfs cannot. So the second one asks for
+	 * BERTH_VIEW_READ_ONLY, or goes through the first. UNSUPPORTED if @opts asks for what caps
+	 * do not promise, or this kernel or filesystem cannot.
 	 */
 	int (*view_mount)(struct berth_storage *st, const char *view,
 			  const struct berth_view_opts *opts, int *ret_mount_fd,

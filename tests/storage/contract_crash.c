@@ -51,8 +51,11 @@ static void ck_whole_and_removable(struct rig *r, size_t held)
 
 static void kill_and_wait(pid_t pid)
 {
+	int status;
+
 	ck_assert_int_eq(kill(pid, SIGKILL), 0);
-	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFSIGNALED(status), "it had ended by itself: %d", WEXITSTATUS(status));
 }
 
 START_TEST(a_killed_maker_leaves_nothing_visible)
@@ -67,7 +70,7 @@ START_TEST(a_killed_maker_leaves_nothing_visible)
 	rig_layer(&r, "base", NULL, put_file);
 	held = rig_held(&r);
 	ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
-	pid = fork();
+	pid = rig_fork();
 	if (pid == 0) {
 		struct berth_ingest *in = rig_begin(&r, "a", "base");
 
@@ -97,7 +100,7 @@ START_TEST(what_a_killed_maker_began_can_be_made_at_once)
 	rig_open(&r);
 	rig_layer(&r, "base", NULL, put_file);
 	ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
-	pid = fork();
+	pid = rig_fork();
 	if (pid == 0) {
 		struct berth_ingest *in = rig_begin(&r, "a", "base");
 
@@ -147,7 +150,7 @@ START_TEST(killed_at_any_moment_it_opens_whole)
 	held = rig_held(&r);
 	for (int i = 0; i < KILLS; i++) {
 		struct timespec nap = {.tv_nsec = 100000 + lrand48() % 12000000};
-		pid_t pid = fork();
+		pid_t pid = rig_fork();
 
 		if (pid == 0) {
 			live(&r);
@@ -171,7 +174,7 @@ static int race(int (*run)(const struct rig *), const struct rig *r,
 
 	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
 	for (int i = 0; i < RACERS; i++) {
-		pids[i] = fork();
+		pids[i] = rig_fork();
 		if (pids[i] == 0) {
 			char byte;
 

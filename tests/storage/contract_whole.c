@@ -292,7 +292,7 @@ START_TEST(nothing_is_printed)
 	pid_t pid;
 
 	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-	pid = fork();
+	pid = rig_fork();
 	if (pid == 0) {
 		struct rig r;
 		int fd;

@@ -382,7 +382,7 @@ START_TEST(a_probe_says_what_works)
 	int fd = rig_dir(path);
 
 	ck_assert_int_eq(probe_level(fd, "overlay.mount"), BERTH_FINDING_OK);
-	ck_assert_int_eq(probe_level(fd, "overlay.layers"), BERTH_FINDING_OK);
+	ck_assert_int_gt(probe_level(fd, "overlay.layers"), 0);
 	ck_assert_int_gt(probe_level(fd, "overlay.idmap"), 0);
 	ck_assert_int_eq(probe_level(fd, "overlay.volatile"), 0);
 	ck_assert_int_eq(close(fd), 0);

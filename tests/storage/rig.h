@@ -64,13 +64,19 @@ size_t rig_held(const struct rig *r);
 /** Nothing of what check looks at is damaged. */
 void rig_check(const struct rig *r);
 
+/**
+ * fork() for a child that may be killed at any moment: what check would write for it, to the file
+ * that it shares with its parent, is dropped. A failed assertion in it is its exit with 1.
+ */
+pid_t rig_fork(void);
+
 /** A user namespace: 0..65535 in there is @base.. here. */
 int rig_userns(unsigned base);
 /** Run @fn in a child that is root of @userns; its answer must be 0. */
 void rig_as_root_of(int userns, int (*fn)(int dirfd), int dirfd);
 /** Be in a mount namespace of one's own, in which nothing is shared. */
 void rig_own_mounts(void);
-/** A tmpfs of so many bytes, detached; its fd is a directory. Needs rig_own_mounts. */
+/** An empty directory on a tmpfs of that size, in a mount namespace of one's own. */
 int rig_tmpfs(const char *size);
 
 /** Lists of cases: each file of the suite adds its own to @out and says how many. */

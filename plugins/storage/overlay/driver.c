@@ -28,7 +28,7 @@ static const struct berth_option overlay_options[] = {
 		.type = BERTH_OPT_ENUM,
 		.fallback = "auto",
 		.choices = "auto|fd|each|joined",
-		.doc = "How layers are given to the kernel; auto asks it (fd: Linux 6.13, each: "
+		.doc = "How layers are given to the kernel; auto asks it (fd: Linux 6.15, each: "
 		       "6.5, "
 		       "joined: before, few layers).",
 	},

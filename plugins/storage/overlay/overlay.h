@@ -20,7 +20,7 @@ enum {
 /** How the kernel takes lower directories. */
 enum overlay_lower {
 	OVERLAY_LOWER_UNKNOWN, /* ask it at the first mount */
-	OVERLAY_LOWER_FD,      /* one by one, descriptors: Linux 6.13 */
+	OVERLAY_LOWER_FD,      /* one by one, descriptors: Linux 6.15, as ours are O_PATH */
 	OVERLAY_LOWER_EACH,    /* one by one, paths: Linux 6.5 */
 	OVERLAY_LOWER_JOINED,  /* all in one string of 255 bytes; only if the config says so */
 	OVERLAY_LOWER_GLUED,   /* all in one option, made of several strings: before Linux 6.5 */
