@@ -143,10 +143,8 @@ int spec_limits_write(const struct record *host, struct jw *w, struct berth_erro
 	write_memory(host, w);
 	write_cpu(host, w);
 	if (pids) {
-		int64_t n = record_int_or(pids, 0);
-
 		jw_key_object(w, "pids");
-		jw_key_int(w, "limit", n > 0 ? n : -1);
+		jw_key_int(w, "limit", record_int_or(pids, -1));
 		jw_object_end(w);
 	}
 	return write_block_io(host, w, err);

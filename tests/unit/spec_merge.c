@@ -295,6 +295,8 @@ static const struct {
 	{BODY("'CpusetCpus':'3-1'"), "Invalid value 3-1 for cpuset cpus"},
 	{BODY("'CpusetCpus':'0,'"), "Invalid value 0, for cpuset cpus"},
 	{BODY("'CpusetCpus':'0-9999999'"), "Invalid value 0-9999999 for cpuset cpus"},
+	{BODY("'CpusetCpus':'0-99999'"),
+	 "Invalid value 0-99999 for cpuset cpus: value of out range"},
 	{BODY("'CpusetCpus':'8000'"),
 	 "Requested CPUs are not available - requested 8000, available: "},
 	{BODY("'CpusetMems':'8000'"),

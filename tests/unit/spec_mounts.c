@@ -323,6 +323,13 @@ START_TEST(each_mistake_is_refused_in_dockers_words)
 }
 END_TEST
 
+START_TEST(a_mode_is_no_target)
+{
+	ck_fails(BERTH_E_INVALID, try_mounts(HOST("'Binds':['/a:ro']")));
+	ck_assert_str_eq(err.text, "invalid volume specification: '/a:ro'");
+}
+END_TEST
+
 START_TEST(an_image_cannot_ask_for_any_number_of_volumes)
 {
 	cleanup_record struct record *body = json("{'Image':'x','Cmd':['a'],'Volumes':{}}");

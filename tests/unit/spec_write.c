@@ -202,7 +202,7 @@ START_TEST(the_environment_has_defaults_that_the_user_overrules)
 	cleanup_record struct record *plain = spec_of(HOST(""));
 	cleanup_record struct record *own = NULL;
 
-	image = "{'config':{'Env':['=bad','','I=1','A=3']}}";
+	image = "{'config':{'Env':['','=bad','I=1','A=3']}}";
 	own = spec_of("{'Image':'x','Cmd':['a'],'Tty':true,'Env':['A=1','TERM=dumb','HOME=/h',"
 		      "'A=2','HOSTNAME','PATH=','E=a=b']}");
 	ck_at(plain, "process.env",
@@ -224,6 +224,22 @@ START_TEST(an_environment_of_twenty_thousand_is_written_whole)
 	spec = spec_of(body.p);
 	ck_assert_uint_eq(record_len(record_path(spec, "process.env")), 20003);
 	ck_assert_str_eq(record_str(record_at(record_path(spec, "process.env"), 2)), "V0=0");
+}
+END_TEST
+
+START_TEST(a_name_that_begins_like_another_is_another)
+{
+	cleanup_str struct str body = STR_INIT, name = STR_INIT;
+	cleanup_record struct record *spec = NULL;
+
+	for (int i = 0; i < 3000; i++)
+		str_add_char(&name, 'A');
+	str_add(&body, "{'Image':'x','Cmd':['a'],'Env':['B=1'");
+	for (int i = 3000; i > 0; i--)
+		str_addf(&body, ",'%.*s=%d'", i, name.p, i);
+	str_add(&body, "]}");
+	spec = spec_of(body.p);
+	ck_assert_uint_eq(record_len(record_path(spec, "process.env")), 3004);
 }
 END_TEST
 
@@ -435,6 +451,19 @@ START_TEST(privileged_is_everything_that_the_host_has)
 			      "%s", path);
 	}
 	ck_assert(has_null);
+}
+END_TEST
+
+START_TEST(a_privileged_container_gets_a_device_once_more_only_by_another_name)
+{
+	cleanup_record struct record *spec =
+		spec_of(HOST("'Privileged':true,'Devices':[{'PathOnHost':'/dev/null'},"
+			     "{'PathOnHost':'/dev/null','PathInContainer':'/dev/nothing'}]"));
+	cleanup_free char *text = record_to_text(record_path(spec, "linux.devices"), 0);
+	const char *first = strstr(text, "\"/dev/null\"");
+
+	ck_assert(first && !strstr(first + 1, "\"/dev/null\""));
+	ck_assert(strstr(text, "\"/dev/nothing\""));
 }
 END_TEST
 
@@ -793,6 +822,16 @@ START_TEST(an_update_changes_what_it_names_and_nothing_else)
 }
 END_TEST
 
+START_TEST(memory_may_grow_where_swap_has_no_limit)
+{
+	cleanup_record struct record *m = NULL;
+	cleanup_str struct str out = STR_INIT;
+
+	ck_ok(try_update("'Memory':67108864,'MemorySwap':-1", "{'Memory':134217728}", &m, &out));
+	ck_at(m, "HostConfig.MemorySwap", "-1");
+}
+END_TEST
+
 START_TEST(an_update_without_limits_has_nothing_for_the_driver)
 {
 	cleanup_record struct record *m = NULL;
@@ -846,6 +885,7 @@ int main(int argc, char *argv[])
 		       a_capability_that_is_not_there_is_not_promised,
 		       the_environment_has_defaults_that_the_user_overrules,
 		       an_environment_of_twenty_thousand_is_written_whole,
+		       a_name_that_begins_like_another_is_another,
 		       strings_with_anything_in_them_survive, a_home_that_is_no_text_is_still_json,
 		       init_runs_before_the_users_program_unless_pids_are_shared,
 		       default_ulimits_of_the_config_are_below_the_users,
@@ -853,6 +893,7 @@ int main(int argc, char *argv[])
 		       a_namespace_that_nobody_found_is_not_replaced_by_a_new_one,
 		       shm_is_private_shared_or_absent, the_users_mounts_replace_ours,
 		       privileged_is_everything_that_the_host_has,
+		       a_privileged_container_gets_a_device_once_more_only_by_another_name,
 		       an_ordinary_container_gets_no_device_and_cannot_open_one,
 		       a_device_is_given_with_its_numbers_and_rights,
 		       a_directory_of_devices_is_all_devices_in_it, what_is_no_device_is_refused,
@@ -865,6 +906,7 @@ int main(int argc, char *argv[])
 		       an_exec_takes_from_the_container_what_it_does_not_say,
 		       an_exec_that_makes_no_sense_is_refused,
 		       an_update_changes_what_it_names_and_nothing_else,
+		       memory_may_grow_where_swap_has_no_limit,
 		       an_update_without_limits_has_nothing_for_the_driver,
 		       an_update_that_contradicts_is_refused);
 }
