@@ -359,5 +359,5 @@ int main(void)
 		inherited_mounts_may_be_read_only_for_the_heir,
 		of_two_that_are_inherited_for_one_place_the_last_counts,
 		volumes_from_names_a_container_and_a_mode, each_mistake_is_refused_in_dockers_words,
-		an_image_cannot_ask_for_any_number_of_volumes);
+		a_mode_is_no_target, an_image_cannot_ask_for_any_number_of_volumes);
 }
