@@ -138,6 +138,7 @@ static int host_socket_in(const struct berth_host *host, int netns_fd, int domai
 		.protocol = protocol,
 		.fd = -1,
 	};
+	int r;
 
 	if (netns_fd < 0) {
 		int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
@@ -147,8 +148,9 @@ static int host_socket_in(const struct berth_host *host, int netns_fd, int domai
 		*ret_fd = fd;
 		return 0;
 	}
-	if (run_thread(&in, err) < 0)
-		return -BERTH_E_IO;
+	r = run_thread(&in, err);
+	if (r < 0)
+		return r;
 	if (in.fd < 0)
 		return berth_fail_errno(err, in.sys_errno, "%s", in.failed);
 	*ret_fd = in.fd;

@@ -13,7 +13,7 @@
 
 /* --- files ---------------------------------------------------------------- */
 
-/* What speaks against the file as a whole, in ret->refused; the records if they can be read. */
+/* What speaks against the file as a whole; its records, if they can be read. */
 static size_t read_file(struct drivers *d, const char *path, struct info infos[static INFO_MAX],
 			struct berth_error *refused)
 {
@@ -54,9 +54,14 @@ static int each_in_file(struct drivers *d, char *path, driver_file_fn fn, void *
 {
 	struct info infos[INFO_MAX];
 	struct berth_error refused;
-	size_t n = read_file(d, path, infos, &refused);
+	size_t n;
 	int r = 0;
 
+	{
+		with_lock(d);
+
+		n = read_file(d, path, infos, &refused);
+	}
 	for (size_t i = 0; r == 0 && (i < n || i == 0); i++) {
 		struct driver_file file = {.path = path, .refused = refused};
 

@@ -68,14 +68,16 @@ static int remove_scratch(int state, const char *name, const struct loaded *l,
 			  struct record *findings, struct berth_error *err)
 {
 	cleanup_free char *id = str_fmt("%s.probe", l->head.name);
+	int r;
 
 	if (unlinkat(state, name, AT_REMOVEDIR) == 0)
 		return 0;
 	if (!id)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
-	if (remove_tree(state, name, err) < 0) {
+	r = remove_tree(state, name, err);
+	if (r < 0) {
 		berth_error_prefix(err, "remove what its probe left behind");
-		return -BERTH_E_IO;
+		return r;
 	}
 	return finding_add(findings, BERTH_FINDING_WARN, id,
 			   "the driver's probe leaves files behind", "report it to its author",
