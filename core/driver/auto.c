@@ -55,7 +55,7 @@ static int read_decision(const struct config *config, char **ret, struct berth_e
 
 /* --- a decision to make --------------------------------------------------- */
 
-/* Would it do? @why gets one line either way. */
+/* Would it do? @why gets one line either way, with its name in it. */
 static bool is_good(struct drivers *d, const char *name, struct str *why)
 {
 	cleanup_record struct record *findings = record_new_array();
@@ -69,11 +69,11 @@ static bool is_good(struct drivers *d, const char *name, struct str *why)
 		const struct record *f = record_at(findings, i);
 
 		if (str_eq(record_str(record_get(f, "level")), "error")) {
-			str_add(why, record_str_or(record_get(f, "text"), "?"));
+			str_addf(why, "%s: %s", name, record_str_or(record_get(f, "text"), "?"));
 			return false;
 		}
 	}
-	str_addf(why, "its probe found nothing that does not work");
+	str_addf(why, "%s: its probe found nothing that does not work", name);
 	return true;
 }
 
@@ -129,7 +129,7 @@ static int choose(struct drivers *d, const char **ret, struct str *reasons, stru
 		cleanup_str struct str why = STR_INIT;
 		bool good = is_good(d, *name, &why);
 
-		str_addf(reasons, "%s: %s\n", *name, str_text(&why));
+		str_addf(reasons, "%s\n", str_text(&why));
 		if (good) {
 			*ret = *name;
 			return str_check(reasons, err);

@@ -159,7 +159,7 @@ const char *driver_cap_name(uint32_t kind, unsigned int bit);
 /**
  * Options "key=value" (NULL-terminated) for one object of the driver: checked against its
  * PER_OBJECT options. INVALID names the key, with a suggestion. The result answers for the driver's
- * own options as well.
+ * own options as well, and is of no use after @d is gone.
  */
 int drivers_object_conf(struct drivers *d, uint32_t kind, const char *name,
 			const char *const *options, struct berth_conf **ret,
