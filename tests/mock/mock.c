@@ -152,10 +152,10 @@ static void write_line(const struct mock *m, const char *call, const char *fmt, 
 	cleanup_str struct str line = STR_INIT;
 	ssize_t n;
 
-	str_addf(&line, "%s.%s", m->kind, call);
-	if (fmt[0])
-		str_add_char(&line, ' ');
+	str_addf(&line, "%s.%s ", m->kind, call);
 	str_addv(&line, fmt, ap);
+	if (str_has_suffix(str_text(&line), " "))
+		str_cut(&line, line.len - 1); /* no arguments */
 	for (size_t i = 0; i < line.len; i++) {
 		if ((unsigned char)line.p[i] < ' ')
 			line.p[i] = '?';
@@ -184,7 +184,7 @@ int mock_call(struct mock *m, const struct record **ret_fault, struct berth_erro
 	wait_ms(mock_number(m, "latency_ms", 0));
 	if (fault)
 		r = strike(fault, call, err);
-	if (r == 0 && ret_fault)
+	if (ret_fault)
 		*ret_fault = fault;
 	return r;
 }

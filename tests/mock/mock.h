@@ -56,7 +56,7 @@ void mock_done(struct mock *m);
 
 /**
  * Begin call @call, a literal: write it down with its arguments, wait, and fail if it is its turn.
- * *@ret_fault, if not NULL, becomes the fault that struck without failing the call, or NULL.
+ * *@ret_fault, if not NULL, becomes the fault that struck, failing the call or not, or NULL.
  */
 int mock_call(struct mock *m, const struct record **ret_fault, struct berth_error *err,
 	      const char *call, const char *fmt, ...) BERTH_PRINTF(5, 6);

@@ -135,22 +135,14 @@ static void fill_text(char *to, size_t n, const struct record *text)
 		(void)snprintf(to, n, "%s", record_str(text));
 }
 
-static void fill_reply(const struct mock *m, const char *call, struct berth_reply *reply)
+static void fill_reply(const struct record *fault, struct berth_reply *reply)
 {
-	const struct record *faults = record_get(m->scenario, "faults");
-
-	for (size_t i = 0; reply && i < record_len(faults); i++) {
-		const struct record *fault = record_at(faults, i);
-
-		if (!str_eq(record_str(record_get(fault, "call")), call))
-			continue;
-		reply->http = (int32_t)record_int_or(record_get(fault, "http"), 0);
-		reply->retry_after_ms =
-			(uint64_t)record_int_or(record_get(fault, "retry_after_ms"), 0);
-		fill_text(reply->warning, sizeof(reply->warning), record_get(fault, "warning"));
-		fill_text(reply->ratelimit, sizeof(reply->ratelimit),
-			  record_get(fault, "ratelimit"));
-	}
+	if (!fault || !reply)
+		return;
+	reply->http = (int32_t)record_int_or(record_get(fault, "http"), 0);
+	reply->retry_after_ms = (uint64_t)record_int_or(record_get(fault, "retry_after_ms"), 0);
+	fill_text(reply->warning, sizeof(reply->warning), record_get(fault, "warning"));
+	fill_text(reply->ratelimit, sizeof(reply->ratelimit), record_get(fault, "ratelimit"));
 }
 
 /* What a tag or a digest of a repository is. */
@@ -182,14 +174,15 @@ static int mock_resolve(struct berth_registry *reg, const struct berth_where *wh
 			void *arg, struct berth_reply *reply, struct berth_error *err)
 {
 	struct berth_desc desc = {.size = sizeof(desc)};
+	const struct record *fault;
 	cleanup_free char *digest = NULL;
 	cleanup_free char *type = NULL;
 	cleanup_fd int fd = -1;
 	int r;
 
-	r = mock_call(&reg->mock, NULL, err, "resolve", "host=%s repo=%s ref=%s",
+	r = mock_call(&reg->mock, &fault, err, "resolve", "host=%s repo=%s ref=%s",
 		      mock_arg(where->host), repo, ref);
-	fill_reply(&reg->mock, "resolve", reply);
+	fill_reply(fault, reply);
 	if (r == 0)
 		r = lookup(reg, repo, ref, &digest, &type, err);
 	if (r == 0)
@@ -213,7 +206,7 @@ static int mock_fetch(struct berth_registry *reg, const struct berth_where *wher
 
 	r = mock_call(&reg->mock, &fault, err, "fetch", "host=%s repo=%s digest=%s from=%llu",
 		      mock_arg(where->host), repo, desc->digest, (unsigned long long)from);
-	fill_reply(&reg->mock, "fetch", reply);
+	fill_reply(fault, reply);
 	if (r == 0)
 		r = check_digest(desc->digest, err);
 	if (r == 0)
