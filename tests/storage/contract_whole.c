@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
 
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 enum { OPENS = 1000 };
@@ -284,6 +286,32 @@ START_TEST(a_reclaim_can_be_cancelled_and_goes_on_later)
 }
 END_TEST
 
+START_TEST(a_reclaim_frees_what_a_container_made_immutable)
+{
+	int flags = FS_IMMUTABLE_FL;
+	struct rig r;
+	size_t held;
+	int fd;
+	int file;
+
+	rig_open(&r);
+	rig_layer(&r, "a", NULL, put_file);
+	held = rig_held(&r);
+	rig_view(&r, "v", "a", 0);
+	fd = rig_mount(&r, "v");
+	ck_assert_int_eq(mkdirat(fd, "dir", 0755), 0);
+	ck_write(fd, "dir/file", "f");
+	file = openat(fd, "dir/file", O_RDONLY | O_CLOEXEC);
+	if (ioctl(file, FS_IOC_SETFLAGS, &flags) == 0)
+		ck_assert_int_lt(unlinkat(fd, "dir/file", 0), 0);
+	ck_assert_int_eq(close(file), 0);
+	ck_assert_int_eq(close(fd), 0);
+	ck_ok(r.ops->view_remove(r.st, "v", &err));
+	ck_assert_uint_eq(rig_held(&r), held);
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(nothing_is_printed)
 {
 	char text[64];
@@ -324,4 +352,4 @@ RIG_CASES(whole_cases, caps_have_their_calls, to_close_nothing_is_fine,
 	  an_unknown_state_is_left_alone, a_probe_reports_and_leaves_nothing,
 	  the_status_is_one_object_of_words_and_numbers, usage_says_what_would_be_freed,
 	  a_check_of_what_is_whole_finds_nothing, a_reclaim_can_be_cancelled_and_goes_on_later,
-	  nothing_is_printed);
+	  a_reclaim_frees_what_a_container_made_immutable, nothing_is_printed);

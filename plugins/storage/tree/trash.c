@@ -139,12 +139,31 @@ int tree_erase(const struct tree *t, int dirfd, const char *name, struct berth_o
 	if (r == -BERTH_E_NOT_FOUND)
 		return 0;
 	if (r == 0)
-		r = walk_tree(fd, &how, err);
+		r = walk_tree(fd, &how, NULL);
 	*ret_bytes += bytes;
 	if (r == -BERTH_E_CANCELLED)
-		return r;
-	/* what is left: the top, and whatever resisted */
+		return berth_fail(err, BERTH_E_CANCELLED, "cancelled");
+	/* what is left: the top, and whatever resisted, which this knows how to handle */
 	return remove_tree(dirfd, name, err);
+}
+
+/* One that resists must not keep the room of all others: the first failure is told at the end. */
+static int erase_all(const struct tree *t, const struct tree_names *names, struct berth_op *op,
+		     uint64_t *bytes, struct berth_error *err)
+{
+	int failed = 0;
+
+	for (const char *at = NULL; (at = tree_names_next(names, at));) {
+		int r = tree_cancelled(t, op, failed ? NULL : err);
+
+		if (r == 0)
+			r = tree_erase(t, t->trash, at, op, bytes, failed ? NULL : err);
+		if (r < 0 && !failed)
+			failed = r;
+		if (r == -BERTH_E_CANCELLED)
+			break;
+	}
+	return failed;
 }
 
 int tree_reclaim(const struct tree *t, struct berth_op *op, uint64_t *ret_bytes,
@@ -160,11 +179,8 @@ int tree_reclaim(const struct tree *t, struct berth_op *op, uint64_t *ret_bytes,
 	close_fd(&lock);
 	if (r == 0)
 		r = tree_list(t->state, "trash", &names, err);
-	for (const char *at = NULL; r == 0 && (at = tree_names_next(&names, at));) {
-		r = tree_cancelled(t, op, err);
-		if (r == 0)
-			r = tree_erase(t, t->trash, at, op, &bytes, err);
-	}
+	if (r == 0)
+		r = erase_all(t, &names, op, &bytes, err);
 	if (r < 0)
 		return r;
 	*ret_bytes = bytes;
