@@ -132,7 +132,7 @@ const char *config_section(uint32_t kind);
 
 /**
  * The line of the file on which the key @path (parts, NULL at the end) stands, or as much of it as
- * is there; 0 if there is no file.
+ * is there; 0 if nothing of it is, or no file.
  */
 unsigned config_line(const struct config *config, const char *const path[]);
 /** Append {"File", "Line", "Key", "Text", "Hint"} to @list. @file may be NULL, @line 0. */

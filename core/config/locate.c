@@ -103,7 +103,7 @@ static bool enter(struct place *p, const char *key, unsigned *line)
 unsigned locate_key(const char *text, const char *const path[])
 {
 	struct place p = {.at = text, .line = 1};
-	unsigned line = 1;
+	unsigned line = *path ? 0 : 1;
 
 	for (; *path && enter(&p, *path, &line); path++)
 		;

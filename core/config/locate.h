@@ -10,7 +10,7 @@
 
 /**
  * The line, from 1, of the key that the parts of @path (NULL at the end) lead to, or of the last
- * part that is there.
+ * part that is there; 0 if there is none of them.
  */
 unsigned locate_key(const char *text, const char *const path[]);
 

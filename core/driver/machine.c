@@ -200,7 +200,7 @@ static int v1_controllers(struct str *out, struct berth_error *err)
 		line += *line == '\n';
 		if (sscanf(line, "%31s %u %u %u", name, &hierarchy, &groups, &enabled) == 4 &&
 		    hierarchy && enabled)
-			str_addf(out, "%s ", name);
+			str_addf(out, "%s%s", out->len ? " " : "", name);
 	}
 	return str_check(out, err);
 }

@@ -257,6 +257,7 @@ START_TEST(a_later_mistake_finds_its_line_too)
 		   "\"b\": \"\\\"}\"}}}}}"));
 	ck_assert_uint_eq(config_line(c, option), 5);
 	ck_assert_uint_eq(config_line(c, absent), 3);
+	ck_assert_uint_eq(config_line(c, (const char *const[]){"network", NULL}), 0);
 	config_free(c);
 	ck_ok(config_load_text(NULL, NULL, DEFAULTS, &c, &err));
 	ck_assert_uint_eq(config_line(c, option), 0);
