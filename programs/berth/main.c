@@ -9,17 +9,12 @@
 #include "base/log.h"
 #include "verb.h"
 
-static int print_text(struct cli *cli, struct str *text)
-{
-	return cli_print(cli, text);
-}
-
 static int print_version(struct cli *cli)
 {
 	cleanup_str struct str out = STR_INIT;
 
 	str_add(&out, "berth version " BERTH_VERSION "\n");
-	return print_text(cli, &out);
+	return cli_print(cli, &out);
 }
 
 /* "help", "help run", "help container", "help container run" */
@@ -42,27 +37,25 @@ static int print_help(struct cli *cli, char *const *words)
 		name = strndup(verb->names, strcspn(verb->names, "|"));
 		help_verb(verb, name ? name : "", &out);
 	}
-	return print_text(cli, &out);
+	return cli_print(cli, &out);
 }
 
-static int count_args(struct cli *cli, const struct options *o, struct berth_error *err)
+static int count_args(const struct verb *verb, const struct options *o, struct berth_error *err)
 {
-	int n = (int)o->n_args, min = cli->verb->min_args, max = cli->verb->max_args;
+	int n = (int)o->n_args, min = verb->min_args, max = verb->max_args;
 
 	if (n >= min && (max == ARGS_ANY || n <= max))
 		return 0;
 	if (max == 0)
-		return berth_fail(err, BERTH_E_INVALID, "'berth %s' accepts no arguments",
-				  cli->name);
+		return berth_fail(err, BERTH_E_INVALID, "accepts no arguments");
 	if (min == max)
-		return berth_fail(err, BERTH_E_INVALID, "'berth %s' requires %d argument%s",
-				  cli->name, min, min == 1 ? "" : "s");
-	if (n < min)
-		return berth_fail(err, BERTH_E_INVALID,
-				  "'berth %s' requires at least %d argument%s", cli->name, min,
+		return berth_fail(err, BERTH_E_INVALID, "requires %d argument%s", min,
 				  min == 1 ? "" : "s");
-	return berth_fail(err, BERTH_E_INVALID, "'berth %s' requires at most %d argument%s",
-			  cli->name, max, max == 1 ? "" : "s");
+	if (n < min)
+		return berth_fail(err, BERTH_E_INVALID, "requires at least %d argument%s", min,
+				  min == 1 ? "" : "s");
+	return berth_fail(err, BERTH_E_INVALID, "requires at most %d argument%s", max,
+			  max == 1 ? "" : "s");
 }
 
 static int run(struct cli *cli, char *const *words)
@@ -78,9 +71,9 @@ static int run(struct cli *cli, char *const *words)
 		cleanup_str struct str out = STR_INIT;
 
 		help_verb(cli->verb, cli->name, &out);
-		return print_text(cli, &out);
+		return cli_print(cli, &out);
 	}
-	if (count_args(cli, &o, &err) < 0)
+	if (count_args(cli->verb, &o, &err) < 0)
 		return cli_misused(cli, STATUS_FAILED, &err);
 	return cli->verb->run(cli, &o);
 }

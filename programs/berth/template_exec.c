@@ -307,22 +307,21 @@ static int eval_operand(struct exec *ex, const struct value *dot, const struct n
 	return 0;
 }
 
-static int eval_function(struct exec *ex, const struct value *dot, const struct node *command,
-			 const struct value *final, struct value *ret);
+/* a call of @name with the operands from @first on; @whole is what messages show */
+struct call {
+	const struct node *name, *first, *whole;
+	const struct value *final; /* from the pipeline, or NULL */
+};
+
+static int eval_call(struct exec *ex, const struct value *dot, const struct call *call,
+		     struct value *ret);
 
 /* an operand as an argument: a function stands for what it gives without arguments */
 static int eval_arg(struct exec *ex, const struct value *dot, const struct node *n,
 		    struct value *ret)
 {
-	if (n->kind == NODE_FUNCTION) {
-		struct node alone = *n, command = {.kind = NODE_COMMAND, .pos = n->pos};
-
-		alone.next = NULL;
-		command.start = n->start;
-		command.end = n->end;
-		command.list = &alone;
-		return eval_function(ex, dot, &command, NULL, ret);
-	}
+	if (n->kind == NODE_FUNCTION)
+		return eval_call(ex, dot, &(struct call){.name = n, .whole = n}, ret);
 	return eval_operand(ex, dot, n, NULL, 0, ret);
 }
 
@@ -356,13 +355,13 @@ static char type_of_arg(const struct template_function *f, size_t i)
 }
 
 /* "and", "or": the value that decided, and nothing behind it is evaluated */
-static int eval_logic(struct exec *ex, const struct value *dot, const struct node *command,
-		      const struct value *final, struct value *ret)
+static int eval_logic(struct exec *ex, const struct value *dot, const struct call *call,
+		      struct value *ret)
 {
-	bool is_or = command->list->function->name[0] == 'o';
+	bool is_or = call->name->function->name[0] == 'o';
 	struct value v = {.kind = VALUE_NIL};
 
-	for (const struct node *n = command->list->next; n; n = n->next) {
+	for (const struct node *n = call->first; n; n = n->next) {
 		int r = eval_arg(ex, dot, n, &v);
 
 		if (r < 0)
@@ -372,46 +371,60 @@ static int eval_logic(struct exec *ex, const struct value *dot, const struct nod
 			return 0;
 		}
 	}
-	*ret = final ? *final : v;
+	*ret = call->final ? *call->final : v;
 	return 0;
 }
 
-static int eval_function(struct exec *ex, const struct value *dot, const struct node *command,
-			 const struct value *final, struct value *ret)
+static size_t count_args(const struct call *call)
 {
-	const struct node *name = command->list;
-	const struct template_function *f = name->function;
-	struct value args[TEMPLATE_ARGS_MAX + 1];
-	size_t n_args = final ? 1 : 0;
-	size_t i = 0;
-	int r = step(ex, name);
+	size_t n_args = call->final ? 1 : 0;
 
-	if (r < 0)
-		return r;
-	for (const struct node *n = name->next; n; n = n->next)
+	for (const struct node *n = call->first; n; n = n->next)
 		n_args++;
-	if (n_args < f->min || (f->max && n_args > f->max)) {
-		return fail(ex, "wrong number of args for %s: want %s%u got %zu", f->name,
-			    f->max == f->min ? "" : "at least ", f->min, n_args);
-	}
-	if (!f->call)
-		return eval_logic(ex, dot, command, final, ret);
-	for (const struct node *n = name->next; n; n = n->next, i++) {
-		r = eval_arg(ex, dot, n, &args[i]);
+	return n_args;
+}
+
+static int eval_args(struct exec *ex, const struct value *dot, const struct call *call,
+		     struct value *args)
+{
+	const struct template_function *f = call->name->function;
+	size_t i = 0;
+
+	for (const struct node *n = call->first; n; n = n->next, i++) {
+		int r = eval_arg(ex, dot, n, &args[i]);
+
 		if (r == 0)
 			r = check_type(ex, type_of_arg(f, i), n, &args[i]);
 		if (r < 0)
 			return r;
 	}
-	if (final) {
-		args[i] = *final;
-		r = check_type(ex, type_of_arg(f, i), NULL, final);
-		if (r < 0)
-			return r;
-	}
+	if (!call->final)
+		return 0;
+	args[i] = *call->final;
+	return check_type(ex, type_of_arg(f, i), NULL, call->final);
+}
+
+static int eval_call(struct exec *ex, const struct value *dot, const struct call *call,
+		     struct value *ret)
+{
+	const struct template_function *f = call->name->function;
+	struct value args[TEMPLATE_ARGS_MAX + 1];
+	size_t n_args = count_args(call);
+	int r = step(ex, call->name);
+
+	if (r < 0)
+		return r;
+	if (n_args < f->min || (f->max && n_args > f->max))
+		return fail(ex, "wrong number of args for %s: want %s%u got %zu", f->name,
+			    f->max == f->min ? "" : "at least ", f->min, n_args);
+	if (!f->call)
+		return eval_logic(ex, dot, call, ret);
+	r = eval_args(ex, dot, call, args);
+	if (r < 0)
+		return r;
 	r = f->call(&ex->values, args, n_args, ret, ex->err);
 	if (r == -BERTH_E_INVALID) {
-		ex->at = command;
+		ex->at = call->whole;
 		berth_error_prefix(ex->err, "error calling %s", f->name);
 		prefix_place(ex);
 	}
@@ -427,8 +440,11 @@ static int eval_command(struct exec *ex, const struct value *dot, const struct n
 	const struct node *first = command->list;
 	size_t n_args = 0;
 
-	if (first->kind == NODE_FUNCTION)
-		return eval_function(ex, dot, command, final, ret);
+	if (first->kind == NODE_FUNCTION) {
+		struct call call = {first, first->next, command, final};
+
+		return eval_call(ex, dot, &call, ret);
+	}
 	ex->at = first;
 	if (first->kind == NODE_NIL && !first->next && !final)
 		return fail(ex, "nil is not a command");
