@@ -20,7 +20,7 @@ static struct record *read_golden(void)
 	return golden;
 }
 
-static bool label(const struct record *row, const char *name, const char *arg, struct str *ret)
+static bool label(const void *source, const char *name, const char *arg, struct str *ret)
 {
 	if (strcmp(name, "Label") != 0)
 		return false;
