@@ -54,6 +54,11 @@ struct berth_sandbox;	/* one container; completed by the driver */
 enum berth_launch_flags {
 	BERTH_LAUNCH_DEGRADED = 1u << 0, /**< ignore what cannot be made true, as explain() says */
 	BERTH_LAUNCH_RESTORE = 1u << 1,	 /**< from the checkpoint in checkpoint_fd */
+	/**
+	 * The caller ends between create and start, and another process starts it (as `runc create`):
+	 * without this flag the waiting program ends with its creator.
+	 */
+	BERTH_LAUNCH_OUTLIVE = 1u << 2,
 };
 
 /** All that create needs. Growable. Every fd is borrowed; -1 = absent. */
@@ -84,6 +89,7 @@ struct berth_launch {
 	int32_t checkpoint_fd; /**< directory with a checkpoint */
 	uint32_t preserve_fds; /**< fds 3..3+n-1 of the caller go to the program */
 	uint32_t reserved;
+	const char *bundle; /**< directory that hooks are told of, "" = none; never opened */
 };
 
 /** What can be told about a sandbox. Growable. */
@@ -150,8 +156,8 @@ struct berth_isolation_ops {
 	int (*create)(struct berth_isolation *iso, const struct berth_launch *launch,
 		      struct berth_op *op, struct berth_sandbox **ret, struct berth_error *err);
 	/**
-	 * Optional. A sandbox that another process made, from the bytes of save() (empty: from the
-	 * container's state directory and id alone). NOT_FOUND: no trace of it; what it left behind
+	 * Optional. A sandbox that another process made, from the bytes of save() or, if that did not come
+	 * to it, from its config.json (empty: from its id alone). NOT_FOUND: no trace of it; what it left behind
 	 * (cgroups) has been removed. If it is dead, the handle answers reap() with BERTH_EXIT_UNKNOWN.
 	 */
 	int (*recover)(struct berth_isolation *iso, const char *id, struct berth_str state,
