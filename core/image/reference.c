@@ -246,14 +246,6 @@ int reference_parse(const char *text, struct reference *ret, struct berth_error 
 				  "hexadecimal strings",
 				  text);
 	n = split_host(text, &rest);
-	if (has_capital(rest, strcspn(rest, ":"))) {
-		bool add = n == 0 && !strchr(rest, '/');
-
-		return berth_fail(
-			err, BERTH_E_INVALID,
-			"invalid reference format: repository name (%s%.*s) must be lowercase",
-			add ? OFFICIAL : "", (int)strcspn(rest, ":"), rest);
-	}
 	ref.host = n ? strndup(text, n) : strdup(HUB);
 	if (!ref.host)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");

@@ -44,6 +44,7 @@ static bool drop_layer(struct store *store, struct drivers *drivers, const char 
 	if (drivers_storage(drivers, part[1], &storage, NULL) < 0)
 		return false;
 	/* BUSY: a container stands on it */
+	store->left_trash = true;
 	if (storage->ops.layer_remove(storage->st, part[0], NULL) < 0)
 		return false;
 	return db_run(store->db, NULL, NULL, "DELETE FROM layer_copy WHERE chain=?1 AND driver=?2",

@@ -71,11 +71,14 @@ int image_work_load(const struct config *config, const struct image_work **ret,
 		return 0;
 	}
 	strv_foreach (dir, config->driver_dirs) {
+		struct berth_error why = {0};
 		cleanup_fd int fd = -1;
-		int r = open_in(*dir, &fd, err);
+		int r = open_in(*dir, &fd, &why);
 
 		if (r == -BERTH_E_NOT_FOUND)
 			continue;
+		if (r < 0 && err)
+			*err = why;
 		if (r == 0)
 			r = load(fd, *dir, &loaded, err);
 		if (r == 0)

@@ -461,12 +461,17 @@ static int restart_log(struct db *db, struct berth_error *err)
 	return r;
 }
 
+bool db_wants_tidy(const struct db *db)
+{
+	return db->wal_pages >= TIDY_PAGES;
+}
+
 int db_tidy(struct db *db, bool all, struct berth_error *err)
 {
 	int pages = 0, done = 0;
 	int rc;
 
-	if (!all && db->wal_pages < TIDY_PAGES)
+	if (!all && !db_wants_tidy(db))
 		return 0;
 	rc = sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &done);
 	if (rc != SQLITE_OK)

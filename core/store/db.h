@@ -73,6 +73,8 @@ DEFINE_CLEANUP(struct db_stmt *, db_stmt_done);
  * while others are in the way. Needs the table `berth` (schema.c).
  */
 int db_tidy(struct db *db, bool all, struct berth_error *err);
+/** Has this connection made the log so long that db_tidy is worth its while? */
+bool db_wants_tidy(const struct db *db);
 
 /** Several statements separated by ';', without arguments (schema). */
 int db_exec(struct db *db, const char *sql, struct berth_error *err);
