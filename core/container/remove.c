@@ -21,17 +21,21 @@ static int remove_dir(int base, const char *id, struct berth_error *err)
 int container_erase(struct container_host *h, const struct container_row *row, bool volumes,
 		    struct berth_error *err)
 {
+	bool monitored = monitor_is_alive(h, row->id);
 	struct storage *storage;
 	int r = drivers_storage(h->drivers, row->storage, &storage, err);
 
 	if (r == 0)
 		r = storage->ops.view_remove(storage->st, row->id, err);
+	/* with a monitor, which is at its end, it is the monitor who tidies up */
+	if (!monitored)
+		h->store->left_trash = true;
 	if (r == 0)
 		r = volume_release(h->store, row->id, volumes, err);
 	if (r == 0)
 		r = remove_dir(h->store->rootfd, row->id, err);
 	/* the run-time directory is the monitor's while it lives; it removes it as its last act */
-	if (r == 0 && !monitor_is_alive(h, row->id))
+	if (r == 0 && !monitored)
 		r = remove_dir(h->store->runfd, row->id, err);
 	if (r == 0)
 		r = container_row_delete(h->store, row->id, err);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "base/process.h"
 
 enum { EXE_MAX = 4096 };
 
@@ -118,10 +119,57 @@ int engine_ready(struct engine *e, struct berth_error *err)
 	return container_recover(&e->host, NULL, err);
 }
 
+static int reclaim_all(struct engine *e, struct berth_error *err)
+{
+	cleanup_db_stmt struct db_stmt *q = NULL;
+	int r = db_query(e->store->db, &q, err,
+			 "SELECT storage FROM container WHERE storage IS NOT NULL UNION "
+			 "SELECT driver FROM layer_copy UNION SELECT ?1",
+			 "s", e->config->kind[BERTH_STORAGE].driver);
+
+	while (r == 0 && (r = db_step(q, err)) > 0) {
+		const char *name = db_text(q, 0);
+		struct storage *st;
+		uint64_t bytes;
+
+		/* a driver that is missing now has its trash emptied when it is back */
+		if (drivers_storage(e->drivers, str_eq(name, "auto") ? NULL : name, &st, NULL) == 0)
+			(void)st->ops.reclaim(st->st, e->op, &bytes, NULL);
+		r = 0;
+	}
+	return r;
+}
+
+int engine_tidy(struct engine *e, struct berth_error *err)
+{
+	int r = reclaim_all(e, err);
+
+	e->store->left_trash = false;
+	return r == 0 ? db_tidy(e->store->db, true, err) : r;
+}
+
+/** Best effort: what is not tidied now is by the next one. */
+static void tidy_in_background(struct engine *e)
+{
+	const char *with[] = {"berth", "--config", e->config->file, "system", "tidy", NULL};
+	const char *plain[] = {"berth", "system", "tidy", NULL};
+	struct process_spec spec = {
+		.path = e->program,
+		.argv = (char *const *)(e->config->file ? with : plain),
+		.envp = environ,
+		.flags = PROCESS_NEW_SESSION,
+	};
+	cleanup_fd int pidfd = -1;
+
+	(void)process_spawn(&spec, &pidfd, NULL, NULL);
+}
+
 void engine_close(struct engine *e)
 {
 	if (!e)
 		return;
+	if (e->store && (e->store->left_trash || db_wants_tidy(e->store->db)))
+		tidy_in_background(e);
 	drivers_free(e->drivers);
 	store_close(e->store);
 	op_free(e->op);

@@ -38,6 +38,12 @@ void engine_close(struct engine *e);
 DEFINE_CLEANUP(struct engine *, engine_close);
 #define cleanup_engine cleanup_with(engine_close_at)
 
+/**
+ * What is better done when nobody waits: the database's log written back, the storage drivers' trash emptied.
+ * engine_close has it done in the background (`berth system tidy`) when it is worth it.
+ */
+int engine_tidy(struct engine *e, struct berth_error *err);
+
 /** Async-signal-safe. */
 void engine_cancel(struct engine *e);
 

@@ -47,3 +47,15 @@ int system_finish_verb(struct cli *cli, const struct options *o)
 		r = container_finish(&cli->engine->host, o->args[0], &err);
 	return r < 0 ? cli_fail(cli, o->args[0], &err) : STATUS_OK;
 }
+
+/* Called by engine_close when something is better done while nobody waits. */
+int system_tidy_verb(struct cli *cli, const struct options *o)
+{
+	struct berth_error err;
+	int r = cli_engine(cli, &err);
+
+	(void)o;
+	if (r == 0)
+		r = engine_tidy(cli->engine, &err);
+	return r < 0 ? cli_fail(cli, NULL, &err) : STATUS_OK;
+}

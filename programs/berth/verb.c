@@ -59,6 +59,8 @@ const struct verb verbs[] = {
 	 0, 0, 0, system_check_options, system_check_verb},
 	{"system finish", "CONTAINER", "", SECTION_NONE,
 	 1, 1, VERB_HIDDEN, NULL, system_finish_verb},
+	{"system tidy", "", "", SECTION_NONE,
+	 0, 0, VERB_HIDDEN, NULL, system_tidy_verb},
 	{"driver ls|driver list", "[OPTIONS]", "List driver files", SECTION_ENGINE,
 	 0, 0, 0, format_options, driver_list_verb},
 	{"driver inspect", "[OPTIONS] NAME|FILE [NAME|FILE...]", "Describe a driver", SECTION_ENGINE,

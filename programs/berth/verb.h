@@ -77,6 +77,7 @@ int start_verb(struct cli *cli, const struct options *o);
 int stop_verb(struct cli *cli, const struct options *o);
 int system_check_verb(struct cli *cli, const struct options *o);
 int system_finish_verb(struct cli *cli, const struct options *o);
+int system_tidy_verb(struct cli *cli, const struct options *o);
 int tag_verb(struct cli *cli, const struct options *o);
 int version_verb(struct cli *cli, const struct options *o);
 int wait_verb(struct cli *cli, const struct options *o);
