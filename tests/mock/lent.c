@@ -17,6 +17,8 @@ static void log_str(const struct berth_host *host, uint32_t level, const char *t
 
 static bool cancelled(struct berth_op *op)
 {
+	if (op && ++op->polls == op->cancel_at)
+		op->cancelled = true;
 	return op && op->cancelled;
 }
 

@@ -24,8 +24,10 @@ struct berth_conf {
 
 struct berth_op {
 	bool cancelled;
-	int fd;	       /* readable once cancelled; -1: made when asked for */
-	uint64_t done; /* of the last progress */
+	int fd;		    /* readable once cancelled; -1: made when asked for */
+	unsigned polls;	    /* how often it was asked whether it is cancelled; */
+	unsigned cancel_at; /* the poll at which it becomes so; 0: none */
+	uint64_t done;	    /* of the last progress */
 };
 
 #define LENT_OP                                                                                    \

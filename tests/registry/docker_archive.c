@@ -290,6 +290,24 @@ START_TEST(the_oci_half_is_preferred_and_its_digests_are_real)
 }
 END_TEST
 
+START_TEST(an_index_beside_a_manifest_is_no_layout_without_saying_so)
+{
+	cleanup_heard struct heard h = {.text = STR_INIT};
+	struct tarball t = {STR_INIT};
+	struct image im = add_image(&t, false);
+	int fd;
+
+	tarball_text(&t, "index.json", "somebody's");
+	add_manifest(&t, &im, "[\"a:1\"]", TWO_LAYERS);
+	tarball_end(&t);
+	fd = tarball_fd(&t);
+	r = reg_open(DOCKER_ARCHIVE);
+	ck_ok(reg_each(&r, fd, &h));
+	ck_assert_uint_eq(h.flags, BERTH_DESC_SYNTHETIC);
+	reg_close(&r);
+}
+END_TEST
+
 START_TEST(a_layout_alone_is_read_too)
 {
 	cleanup_heard struct heard h = {.text = STR_INIT};
@@ -430,6 +448,32 @@ START_TEST(a_config_under_the_name_of_another_is_refused)
 }
 END_TEST
 
+START_TEST(a_config_may_have_any_name)
+{
+	struct tarball t = {STR_INIT};
+	struct image im = add_image(&t, false);
+	char digest[TARBALL_DIGEST];
+	cleanup_str struct str text = STR_INIT;
+	cleanup_str struct str config = STR_INIT;
+	cleanup_heard struct heard h = {.text = STR_INIT};
+	int fd;
+
+	/* 65 digits claim nothing */
+	config_of((const char *const[]){im.base_id, im.top_id}, 2, &config, digest);
+	str_addf(&text, "%s0.json", digest_of("?", 1, digest) + 7);
+	tarball_text(&t, str_text(&text), str_text(&config));
+	str_clear(&text);
+	str_addf(&text, "[{\"Config\":\"%s0.json\",\"Layers\":" TWO_LAYERS "}]", digest + 7);
+	tarball_text(&t, "manifest.json", str_text(&text));
+	tarball_end(&t);
+	fd = tarball_fd(&t);
+	r = reg_open(DOCKER_ARCHIVE);
+	ck_ok(reg_each(&r, fd, &h));
+	ck_assert_str_eq(reg_blob(&r, fd, im.config), str_text(&config));
+	reg_close(&r);
+}
+END_TEST
+
 START_TEST(a_manifest_that_is_no_list_of_images_is_refused)
 {
 	struct tarball t = {STR_INIT};
@@ -446,6 +490,26 @@ START_TEST(a_manifest_that_is_no_list_of_images_is_refused)
 }
 END_TEST
 
+/* An image of @n layers, all of them the same. */
+static void many_layers(struct tarball *t, int n)
+{
+	cleanup_str struct str config = STR_INIT;
+	cleanup_str struct str layers = STR_INIT;
+	char digest[TARBALL_DIGEST];
+
+	(void)digest_of("layer", 5, digest);
+	for (int i = 0; i < n; i++) {
+		str_addf(&config, "%s\"%s\"", i ? "," : "{\"rootfs\":{\"diff_ids\":[", digest);
+		str_addf(&layers, "%s\"l\"", i ? "," : "[{\"Config\":\"c\",\"Layers\":[");
+	}
+	str_add(&config, "]}}");
+	str_add(&layers, "]}]");
+	tarball_text(t, "c", str_text(&config));
+	tarball_text(t, "l", "layer");
+	tarball_text(t, "manifest.json", str_text(&layers));
+	tarball_end(t);
+}
+
 START_TEST(too_many_images_or_layers_are_refused)
 {
 	cleanup_str struct str text = STR_INIT;
@@ -458,6 +522,8 @@ START_TEST(too_many_images_or_layers_are_refused)
 	tarball_text(&t, "manifest.json", str_text(&text));
 	tarball_end(&t);
 	fails(BERTH_E_LIMIT, &t, "1025 images, 1024 are allowed");
+	many_layers(&t, 16384 + 1);
+	fails(BERTH_E_LIMIT, &t, "has more than 16384 layers");
 }
 END_TEST
 
@@ -472,8 +538,11 @@ START_TEST(reading_can_be_cancelled)
 	add_manifest(&t, &im, "[\"a:1\"]", TWO_LAYERS);
 	tarball_end(&t);
 	where = reg_where(tarball_fd(&t));
-	lent_cancel(&op);
 	r = reg_open(DOCKER_ARCHIVE);
+	op.cancel_at = 1; /* before the image, and then between it and its first layer */
+	ck_fails(BERTH_E_CANCELLED, r.ops->each(r.reg, &where, &op, hear_desc, &h, &err));
+	op = (struct berth_op)LENT_OP;
+	op.cancel_at = 2;
 	ck_fails(BERTH_E_CANCELLED, r.ops->each(r.reg, &where, &op, hear_desc, &h, &err));
 	ck_ok(r.ops->each(r.reg, &where, NULL, hear_desc, &h, &err)); /* and begun again */
 	ck_assert_int_eq(h.calls, 1);
@@ -630,6 +699,7 @@ START_TEST(the_names_of_an_index_go_to_its_first_image_that_is_there)
 	int fd = openat(ck_dir(), "out.tar", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	struct berth_where where = reg_where_push(fd);
 	cleanup_str struct str manifest = STR_INIT;
+	cleanup_str struct str other = STR_INIT;
 	cleanup_str struct str index = STR_INIT;
 	cleanup_free char *old = NULL;
 	char digest[TARBALL_DIGEST];
@@ -637,15 +707,20 @@ START_TEST(the_names_of_an_index_go_to_its_first_image_that_is_there)
 
 	r = reg_open(DOCKER_ARCHIVE);
 	push(&where, "", &manifest);
+	str_addf(&other, " %s", str_text(&manifest)); /* of another platform, say */
+	ck_ok(reg_push_manifest(&r, &where, "a", "", OCI, str_text(&other)));
 	str_addf(&index,
 		 "{\"manifests\":[{\"digest\":\"%s\",\"mediaType\":\"" OCI "\",\"size\":1},"
-		 "{\"digest\":\"%s\",\"mediaType\":\"" OCI "\",\"size\":%zu}]}",
+		 "{\"digest\":\"%s\",\"mediaType\":\"" OCI "\",\"size\":%zu},",
 		 digest_of("?", 1, absent), digest_of(manifest.p, manifest.len, digest),
 		 manifest.len);
+	str_addf(&index, "{\"digest\":\"%s\",\"mediaType\":\"" OCI "\",\"size\":%zu}]}",
+		 digest_of(other.p, other.len, digest), other.len);
 	ck_ok(reg_push_manifest(&r, &where, "a", "multi", OCI_INDEX, str_text(&index)));
 	ck_ok(reg_finish(&r, &where, true));
 	old = tar_text(fd, "manifest.json");
 	ck_assert_ptr_nonnull(strstr(old, "\"RepoTags\":[\"a:multi\"]"));
+	ck_assert_ptr_null(strstr(strstr(old, "Config") + 1, "Config")); /* one image */
 	reg_close(&r);
 }
 END_TEST
@@ -678,7 +753,9 @@ int main(void)
 		each_name_is_told_and_an_image_without_any_is_told_once,
 		layers_may_be_links_to_one_another, a_layer_that_two_share_is_one_blob,
 		a_digest_in_a_layers_name_spares_the_hashing,
-		the_oci_half_is_preferred_and_its_digests_are_real, a_layout_alone_is_read_too,
+		the_oci_half_is_preferred_and_its_digests_are_real,
+		an_index_beside_a_manifest_is_no_layout_without_saying_so,
+		a_layout_alone_is_read_too, a_config_may_have_any_name,
 		what_is_no_archive_of_images_says_so, a_cut_archive_says_where_and_by_how_much,
 		an_archive_without_end_marker_is_fine_if_nothing_is_missing,
 		an_image_whose_parts_do_not_fit_is_refused,

@@ -385,6 +385,7 @@ START_TEST(another_file_under_the_same_descriptor_is_noticed)
 	cleanup_fixture struct fixture f = {.index = STR_INIT};
 	int fd = fixture_tar(&f);
 	struct tarball t = {STR_INIT};
+	struct stat st;
 	int other;
 
 	r = reg_open(OCI_LAYOUT);
@@ -393,6 +394,10 @@ START_TEST(another_file_under_the_same_descriptor_is_noticed)
 	tarball_text(&t, "index.json", "{\"schemaVersion\":2,\"manifests\":[]}");
 	tarball_end(&t);
 	other = tarball_fd(&t);
+	/* of the same size and time */
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(ftruncate(other, st.st_size), 0);
+	ck_assert_int_eq(futimens(other, (struct timespec[]){st.st_atim, st.st_mtim}), 0);
 	ck_assert_int_eq(dup3(other, fd, O_CLOEXEC), fd);
 	ck_ok(reg_each(&r, fd, &h));
 	ck_assert_int_eq(h.calls, 4);
@@ -537,12 +542,125 @@ START_TEST(wrong_bytes_are_refused_and_leave_nothing)
 	ck_assert(!there);
 	(void)snprintf(name, sizeof(name), "blobs/sha256/%s", digest + 7);
 	ck_assert(!ck_exists(dir, name));
+	ck_assert(!ck_exists(dir, ".berth-0~"));
 	ck_ok(reg_push_blob(&r, &where, digest, "right", 5));
-	ck_ok(r.ops->has(r.reg, &where, "", &desc, NULL, &there, &err));
 	ck_ok(reg_finish(&r, &where, true));
+	there = true;
+	ck_ok(r.ops->has(r.reg, &where, "", &desc, NULL, &there, &err));
+	ck_assert(!there); /* not of this length */
 	desc.bytes = 5;
 	ck_ok(r.ops->has(r.reg, &where, "", &desc, NULL, &there, &err));
 	ck_assert(there);
+	reg_close(&r);
+}
+END_TEST
+
+START_TEST(fewer_bytes_than_announced_are_refused_in_the_end)
+{
+	struct berth_where where = reg_where(ck_dir());
+	char digest[TARBALL_DIGEST];
+	struct berth_desc desc = reg_desc("x", digest_of("right", 5, digest), 5);
+	struct berth_upload *up;
+
+	r = reg_open(OCI_LAYOUT);
+	ck_ok(r.ops->upload_begin(r.reg, &where, "", &desc, NULL, NULL, &up, &err));
+	ck_ok(r.ops->write(up, "rig", 3, NULL, &err));
+	ck_fails(BERTH_E_CORRUPT, r.ops->upload_commit(up, NULL, &err));
+	ck_says("the blob has 3 bytes, 5 were announced");
+	reg_close(&r);
+}
+END_TEST
+
+START_TEST(a_manifest_of_more_than_4_mib_is_refused)
+{
+	struct berth_where where = reg_where(ck_dir());
+	cleanup_str struct str text = STR_INIT;
+
+	memset(str_room(&text, 4 * 1024 * 1024 + 1), ' ', 4 * 1024 * 1024 + 1);
+	str_grew(&text, 4 * 1024 * 1024 + 1);
+	r = reg_open(OCI_LAYOUT);
+	ck_fails(BERTH_E_LIMIT, reg_push_manifest(&r, &where, "", "a", MANIFEST, str_text(&text)));
+	ck_says("4194304 are allowed");
+	reg_close(&r);
+}
+END_TEST
+
+START_TEST(a_tar_that_was_read_is_not_written)
+{
+	cleanup_heard struct heard h = {.text = STR_INIT};
+	cleanup_fixture struct fixture f = {.index = STR_INIT};
+	int fd = fixture_tar(&f);
+	struct berth_where where = reg_where(fd);
+
+	r = reg_open(OCI_LAYOUT);
+	ck_ok(reg_each(&r, fd, &h));
+	ck_fails(BERTH_E_INVALID, reg_push_manifest(&r, &where, "", "a", MANIFEST, "{}"));
+	ck_says("is being read");
+	ck_ok(reg_each(&r, fd, &h));
+	ck_assert_int_eq(h.calls, 8);
+	reg_close(&r);
+}
+END_TEST
+
+START_TEST(a_name_takes_the_place_of_none_and_none_adds_nothing_to_a_name)
+{
+	cleanup_heard struct heard h = {.text = STR_INIT};
+	int dir = ck_dir();
+	struct berth_where where = reg_where(dir);
+
+	r = reg_open(OCI_LAYOUT);
+	for (int i = 0; i < 3; i++) {
+		ck_ok(reg_push_manifest(&r, &where, "", i == 1 ? "a" : "", MANIFEST, "{}"));
+		ck_ok(reg_finish(&r, &where, true));
+		str_clear(&h.text);
+		ck_ok(reg_each(&r, dir, &h));
+		ck_assert_int_eq(h.calls, i + 1); /* one more each time: one */
+		ck_assert_int_eq(str_text(&h.text)[0], i == 0 ? '-' : 'a');
+	}
+	reg_close(&r);
+}
+END_TEST
+
+START_TEST(a_stream_that_is_still_open_keeps_nobody_from_writing)
+{
+	char path[96];
+	int dir = ck_dir_at(path);
+	int again = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct berth_where where = reg_where(dir);
+	struct berth_where where_again = reg_where(again);
+	struct reg other = reg_open(OCI_LAYOUT);
+	char digest[TARBALL_DIGEST];
+	struct berth_desc desc = reg_desc("x", digest_of("{\"m\":1}", 7, digest), 7);
+	struct berth_stream *stream;
+
+	r = reg_open(OCI_LAYOUT);
+	push_image(&where, "", "a", "{\"m\":1}");
+	ck_ok(r.ops->fetch(r.reg, &where, "", &desc, 0, UINT64_MAX, NULL, &stream, NULL, &err));
+	ck_ok(reg_finish(&r, &where, true));
+	ck_ok(reg_push_manifest(&other, &where_again, "", "b", MANIFEST, "{\"m\":2}"));
+	r.ops->close_stream(stream);
+	reg_close(&other);
+	reg_close(&r);
+}
+END_TEST
+
+START_TEST(reading_a_long_list_of_entries_can_be_cancelled)
+{
+	struct berth_op op = LENT_OP;
+	struct tarball t = {STR_INIT};
+	struct berth_where where;
+
+	for (int i = 0; i < 1500; i++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof(name), "%d", i);
+		tarball_header(&t, name, '0', NULL, 0);
+	}
+	tarball_end(&t);
+	where = reg_where(tarball_fd(&t));
+	op.cancel_at = 1;
+	r = reg_open(OCI_LAYOUT);
+	ck_fails(BERTH_E_CANCELLED, r.ops->each(r.reg, &where, &op, hear_desc, NULL, &err));
 	reg_close(&r);
 }
 END_TEST
@@ -620,11 +738,13 @@ START_TEST(rubbish_of_a_dead_writer_is_swept)
 
 	ck_write(dir, ".berth-7~", "half a blob");
 	ck_write(dir, ".berthrc", "somebody's");
+	ck_write(dir, "notes~", "somebody's");
 	r = reg_open(OCI_LAYOUT);
 	push_image(&where, "", "a", "{\"m\":1}");
 	ck_ok(reg_finish(&r, &where, true));
 	ck_assert(!ck_exists(dir, ".berth-7~"));
 	ck_assert(ck_exists(dir, ".berthrc"));
+	ck_assert(ck_exists(dir, "notes~"));
 	ck_assert(!ck_exists(dir, ".berth-0~"));
 	reg_close(&r);
 }
@@ -879,6 +999,11 @@ int main(void)
 		an_unnamed_manifest_is_listed_unless_an_index_of_the_push_refers_to_it,
 		wrong_bytes_are_refused_and_leave_nothing,
 		more_bytes_than_announced_are_refused_while_they_come,
+		fewer_bytes_than_announced_are_refused_in_the_end,
+		a_manifest_of_more_than_4_mib_is_refused, a_tar_that_was_read_is_not_written,
+		a_name_takes_the_place_of_none_and_none_adds_nothing_to_a_name,
+		a_stream_that_is_still_open_keeps_nobody_from_writing,
+		reading_a_long_list_of_entries_can_be_cancelled,
 		a_push_that_is_given_up_leaves_no_blob_and_no_index, one_process_writes_at_a_time,
 		rubbish_of_a_dead_writer_is_swept,
 		a_tar_can_be_written_to_a_pipe_and_is_always_the_same,

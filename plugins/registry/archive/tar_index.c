@@ -175,8 +175,6 @@ static int check_end(struct scan *scan, struct berth_error *err)
 	char block[TAR_BLOCK];
 	int r;
 
-	if (tar_extended_is_set(&scan->next))
-		return damaged(scan, "an extended header without its entry", err);
 	if (scan->file_bytes - scan->at >= TAR_BLOCK) {
 		r = read_at(scan, block, sizeof(block), scan->at, err);
 		if (r < 0)
@@ -237,9 +235,7 @@ static int walk(struct scan *scan, struct berth_error *err)
 			return r;
 	}
 	if (tar_extended_is_set(&scan->next))
-		return berth_fail(err, BERTH_E_CORRUPT,
-				  "%s is truncated: it ends behind an extended header",
-				  scan->index->label);
+		return damaged(scan, "an extended header without its entry", err);
 	return 0;
 }
 

@@ -216,9 +216,6 @@ int tar_writer_finish(struct tar_writer *w, struct berth_op *op, struct berth_er
 {
 	int r;
 
-	if (w->broken)
-		return berth_fail(err, BERTH_E_IO,
-				  "the archive is broken by an entry that was given up");
 	r = put(w, zeros, sizeof(zeros), op, err);
 	if (r < 0)
 		return r;

@@ -42,7 +42,7 @@ void tar_writer_undo(struct tar_writer *w);
 /** Begin, add and end. */
 int tar_writer_file(struct tar_writer *w, const char *name, const void *bytes, size_t n,
 		    struct berth_op *op, struct berth_error *err);
-/** The end marker, and all of it to the disk. */
+/** The end marker, behind the last entry, and all of it to the disk. */
 int tar_writer_finish(struct tar_writer *w, struct berth_op *op, struct berth_error *err);
 /** Leave nothing of the archive, where that is possible. */
 void tar_writer_drop(struct tar_writer *w);

@@ -43,8 +43,6 @@ static int note_blob(struct loader *ld, const struct digest *digest, const char 
 	struct catalog_blob *blob;
 	int r;
 
-	if (catalog_blob(ld->catalog, digest))
-		return 0;
 	r = catalog_add_blob(ld->catalog, &blob, err);
 	if (r < 0)
 		return r;
