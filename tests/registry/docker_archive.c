@@ -350,9 +350,6 @@ START_TEST(what_is_no_archive_of_images_says_so)
 		str_add(&t.bytes, "0123456789abcdef");
 	fails(BERTH_E_UNSUPPORTED, &t, "'x.tar' is no tar archive");
 	fails(BERTH_E_UNSUPPORTED, &t, "'x.tar' is empty");
-	tarball_text(&t, "repositories", "{\"a\":{\"1\":\"aaa\"}}");
-	tarball_end(&t);
-	fails(BERTH_E_UNSUPPORTED, &t, "is from before Docker 1.10");
 	r = reg_open(DOCKER_ARCHIVE);
 	ck_fails(BERTH_E_UNSUPPORTED, reg_each(&r, ck_dir(), &(struct heard){0}));
 	ck_says("'x.tar' is a directory, wanted a tar file");
@@ -527,6 +524,23 @@ START_TEST(too_many_images_or_layers_are_refused)
 }
 END_TEST
 
+START_TEST(reading_can_be_cancelled_before_each_image)
+{
+	struct tarball t = {STR_INIT};
+	struct image im = add_image(&t, false);
+	struct berth_op op = LENT_OP;
+	struct berth_where where;
+
+	add_manifest(&t, &im, "[\"a:1\"]", TWO_LAYERS);
+	tarball_end(&t);
+	where = reg_where(tarball_fd(&t));
+	op.cancel_at = 1;
+	r = reg_open(DOCKER_ARCHIVE);
+	ck_fails(BERTH_E_CANCELLED, r.ops->each(r.reg, &where, &op, hear_desc, NULL, &err));
+	reg_close(&r);
+}
+END_TEST
+
 START_TEST(reading_can_be_cancelled)
 {
 	struct tarball t = {STR_INIT};
@@ -539,7 +553,7 @@ START_TEST(reading_can_be_cancelled)
 	tarball_end(&t);
 	where = reg_where(tarball_fd(&t));
 	r = reg_open(DOCKER_ARCHIVE);
-	op.cancel_at = 1; /* before the image, and then between it and its first layer */
+	op.cancel_at = 1; /* before the image, and then between its layers */
 	ck_fails(BERTH_E_CANCELLED, r.ops->each(r.reg, &where, &op, hear_desc, &h, &err));
 	op = (struct berth_op)LENT_OP;
 	op.cancel_at = 2;
@@ -747,23 +761,24 @@ END_TEST
 
 int main(void)
 {
-	return CK_MAIN(
-		"registry/docker-archive", plain_layers_are_named_by_their_diff_ids,
-		compressed_layers_are_named_by_the_digest_of_their_bytes,
-		each_name_is_told_and_an_image_without_any_is_told_once,
-		layers_may_be_links_to_one_another, a_layer_that_two_share_is_one_blob,
-		a_digest_in_a_layers_name_spares_the_hashing,
-		the_oci_half_is_preferred_and_its_digests_are_real,
-		an_index_beside_a_manifest_is_no_layout_without_saying_so,
-		a_layout_alone_is_read_too, a_config_may_have_any_name,
-		what_is_no_archive_of_images_says_so, a_cut_archive_says_where_and_by_how_much,
-		an_archive_without_end_marker_is_fine_if_nothing_is_missing,
-		an_image_whose_parts_do_not_fit_is_refused,
-		a_config_under_the_name_of_another_is_refused,
-		a_manifest_that_is_no_list_of_images_is_refused,
-		too_many_images_or_layers_are_refused, reading_can_be_cancelled,
-		a_saved_image_has_both_halves, a_saved_image_is_read_by_its_old_half_alone_as_well,
-		a_manifest_whose_blobs_were_not_written_cannot_be_saved,
-		the_names_of_an_index_go_to_its_first_image_that_is_there,
-		an_image_without_a_name_is_saved_without_one);
+	return CK_MAIN("registry/docker-archive", plain_layers_are_named_by_their_diff_ids,
+		       compressed_layers_are_named_by_the_digest_of_their_bytes,
+		       each_name_is_told_and_an_image_without_any_is_told_once,
+		       layers_may_be_links_to_one_another, a_layer_that_two_share_is_one_blob,
+		       a_digest_in_a_layers_name_spares_the_hashing,
+		       the_oci_half_is_preferred_and_its_digests_are_real,
+		       an_index_beside_a_manifest_is_no_layout_without_saying_so,
+		       a_layout_alone_is_read_too, a_config_may_have_any_name,
+		       what_is_no_archive_of_images_says_so,
+		       a_cut_archive_says_where_and_by_how_much,
+		       an_archive_without_end_marker_is_fine_if_nothing_is_missing,
+		       an_image_whose_parts_do_not_fit_is_refused,
+		       a_config_under_the_name_of_another_is_refused,
+		       a_manifest_that_is_no_list_of_images_is_refused,
+		       too_many_images_or_layers_are_refused, reading_can_be_cancelled,
+		       reading_can_be_cancelled_before_each_image, a_saved_image_has_both_halves,
+		       a_saved_image_is_read_by_its_old_half_alone_as_well,
+		       a_manifest_whose_blobs_were_not_written_cannot_be_saved,
+		       the_names_of_an_index_go_to_its_first_image_that_is_there,
+		       an_image_without_a_name_is_saved_without_one);
 }

@@ -20,7 +20,7 @@ enum {
 	DOCKER_LAYERS_MAX = 16384, /* of all images together */
 };
 
-/** Make the catalog of the images that manifest.json lists. */
+/** Make the catalog of the images that manifest.json lists, or else repositories. */
 int docker_load(const struct session *s, struct berth_op *op, struct catalog **ret,
 		struct berth_error *err);
 /** Write manifest.json and repositories. */

@@ -12,21 +12,14 @@ static int load(const struct session *s, struct berth_op *op, struct catalog **r
 {
 	const struct place *place = &s->place;
 	bool old_half = place_has(place, "manifest.json");
-	int r;
 
 	if (place_has(place, "index.json") && (!old_half || place_has(place, "oci-layout")))
 		return archive_load_oci(s, op, ret, err);
-	if (old_half)
+	if (old_half || place_has(place, "repositories"))
 		return docker_load(s, op, ret, err);
-	if (!place_has(place, "repositories"))
-		return berth_fail(
-			err, BERTH_E_UNSUPPORTED,
-			"%s is no archive of images: neither manifest.json nor index.json in it",
-			place->label);
-	r = berth_fail(err, BERTH_E_UNSUPPORTED,
-		       "%s is from before Docker 1.10: no manifest.json in it", place->label);
-	berth_error_hint(err, "load and save it once with a Docker between 1.10 and 26");
-	return r;
+	return berth_fail(err, BERTH_E_UNSUPPORTED,
+			  "%s is no archive of images: neither manifest.json nor index.json in it",
+			  place->label);
 }
 
 static const struct archive_flavour flavour = {.load = load, .close_tar = docker_close_tar};
