@@ -20,7 +20,6 @@ static void on_interrupt(int signo)
 	errno = kept_errno;
 }
 
-/* the first Ctrl-C cancels, the second one ends the process whatever it does */
 static void catch_signals(struct engine *e)
 {
 	struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND};
@@ -52,6 +51,13 @@ int cli_config(struct cli *cli, struct berth_error *err)
 }
 
 int cli_engine(struct cli *cli, struct berth_error *err)
+{
+	int r = cli_config(cli, err);
+
+	return r < 0 ? r : engine_ready(cli->engine, err);
+}
+
+int cli_engine_cancellable(struct cli *cli, struct berth_error *err)
 {
 	int r = cli_config(cli, err);
 
@@ -172,8 +178,6 @@ int cli_each(struct cli *cli, const struct options *o, bool echo, cli_each_fn fn
 		}
 		if (now != STATUS_OK)
 			status = now;
-		if (now != STATUS_OK && op_cancelled(cli->engine->op))
-			break;
 	}
 	return status;
 }

@@ -33,8 +33,14 @@ struct cli {
 
 /** The engine with its config; no state is touched. */
 int cli_config(struct cli *cli, struct berth_error *err);
-/** The engine with its state; from now on Ctrl-C cancels what it does. */
+/** The engine with its state. */
 int cli_engine(struct cli *cli, struct berth_error *err);
+/**
+ * The same, for what takes long and has something to undo: from now on the first Ctrl-C cancels, so
+ * that it ends with an error and nothing half-made; the second one ends the process. (Anything else
+ * may be interrupted anywhere: whoever comes next puts it right.)
+ */
+int cli_engine_cancellable(struct cli *cli, struct berth_error *err);
 /** Ctrl-C is somebody else's business again. */
 void cli_release_signals(void);
 void cli_done(struct cli *cli);

@@ -20,7 +20,7 @@ static int create(struct cli *cli, const struct options *o, const struct record 
 
 	if (r < 0)
 		return r;
-	r = cli_engine(cli, err);
+	r = cli_engine_cancellable(cli, err);
 	if (r == 0)
 		r = container_create(&cli->engine->host, name && name[0] ? name : NULL, body,
 				     &created, err);

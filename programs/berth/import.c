@@ -53,7 +53,7 @@ int import_verb(struct cli *cli, const struct options *o)
 	if (r == 0)
 		r = changes_of(o, &changes, &err);
 	if (r == 0)
-		r = cli_engine(cli, &err);
+		r = cli_engine_cancellable(cli, &err);
 	if (r == 0)
 		r = engine_image_work(cli->engine, &work, &err);
 	str_addf(&said, "Imported from %s", source);

@@ -66,7 +66,7 @@ int load_verb(struct cli *cli, const struct options *o)
 	int r = open_input(path, &fd, &err);
 
 	if (r == 0)
-		r = cli_engine(cli, &err);
+		r = cli_engine_cancellable(cli, &err);
 	if (r == 0)
 		r = engine_image_work(cli->engine, &work, &err);
 	if (r == 0)

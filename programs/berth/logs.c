@@ -124,10 +124,8 @@ int logs_verb(struct cli *cli, const struct options *o)
 
 	if (r == 0)
 		r = cli_engine(cli, &err);
-	if (r == 0) {
-		cli_release_signals(); /* reading changes nothing: Ctrl-C may end it at once */
+	if (r == 0)
 		r = container_logs(&cli->engine->host, o->args[0], &opts, print_piece, &p, &err);
-	}
 	for (int i = 0; i < STREAMS; i++) {
 		if (r == 0)
 			r = flush(&p, i);

@@ -78,7 +78,7 @@ static int start(struct run *run, struct berth_error *err)
 {
 	const char *name = options_str(run->o, "name");
 	struct cli *cli = run->cli;
-	int r = cli_engine(cli, err);
+	int r = cli_engine_cancellable(cli, err);
 
 	if (r == 0)
 		r = container_run(&cli->engine->host, name && name[0] ? name : NULL, run->body,

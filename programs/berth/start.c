@@ -38,7 +38,7 @@ static int check_stdin(struct cli *cli, const char *ref, bool interactive, struc
 }
 
 static int start_attached(struct cli *cli, const struct options *o, struct attached *a,
-			  struct berth_error *err)
+			  char id[static IDENT_ID_MAX], struct berth_error *err)
 {
 	bool interactive = options_bool(o, "interactive");
 	uint32_t attach = CONTAINER_ATTACH_STDOUT | CONTAINER_ATTACH_STDERR | CONTAINER_FINISH |
@@ -55,7 +55,9 @@ static int start_attached(struct cli *cli, const struct options *o, struct attac
 		r = cli_engine(cli, err);
 	if (r == 0 && interactive)
 		r = check_stdin(cli, o->args[0], interactive, err);
-	return r < 0 ? r : container_start(&cli->engine->host, o->args[0], attach, a->streams, err);
+	if (r == 0)
+		r = container_find(&cli->engine->host, o->args[0], id, err);
+	return r < 0 ? r : container_start(&cli->engine->host, id, attach, a->streams, err);
 }
 
 int start_verb(struct cli *cli, const struct options *o)
@@ -67,9 +69,7 @@ int start_verb(struct cli *cli, const struct options *o)
 
 	if (!options_bool(o, "attach") && !options_bool(o, "interactive"))
 		return cli_each(cli, o, true, start_one);
-	if (start_attached(cli, o, &a, &err) < 0)
+	if (start_attached(cli, o, &a, id, &err) < 0)
 		return cli_fail(cli, o->args[0], &err);
-	if (container_find(&cli->engine->host, o->args[0], id, &err) < 0)
-		a.id = NULL; /* removed already, by somebody else: nothing is left to finish */
 	return attached_run(cli, &a);
 }

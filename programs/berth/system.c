@@ -23,7 +23,7 @@ int system_check_verb(struct cli *cli, const struct options *o)
 	int r = findings_check_format(format, &err);
 
 	if (r == 0)
-		r = cli_engine(cli, &err);
+		r = cli_engine_cancellable(cli, &err);
 	if (r == 0)
 		r = engine_check(cli->engine, options_bool(o, "repair"), options_bool(o, "deep"),
 				 &findings, &err);
@@ -42,7 +42,6 @@ int system_finish_verb(struct cli *cli, const struct options *o)
 	struct berth_error err;
 	int r = cli_engine(cli, &err);
 
-	cli_release_signals(); /* what has begun is to be ended */
 	if (r == 0)
 		r = container_finish(&cli->engine->host, o->args[0], &err);
 	return r < 0 ? cli_fail(cli, o->args[0], &err) : STATUS_OK;

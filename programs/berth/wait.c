@@ -7,11 +7,8 @@ static int wait_one(struct cli *cli, const struct options *o, const char *ref,
 {
 	cleanup_str struct str out = STR_INIT;
 	int code;
-	int r;
+	int r = container_wait(&cli->engine->host, ref, CONTAINER_WAIT_NOT_RUNNING, &code, err);
 
-	/* waiting changes nothing, so that Ctrl-C may end it at once */
-	cli_release_signals();
-	r = container_wait(&cli->engine->host, ref, CONTAINER_WAIT_NOT_RUNNING, &code, err);
 	if (r < 0)
 		return r;
 	str_addf(&out, "%d\n", code);
