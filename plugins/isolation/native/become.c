@@ -44,14 +44,14 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void set_oom_score(const struct inside *in, const struct become *b)
+static void set_oom_score(const struct inside *in, const struct become *b, int proc)
 {
 	char text[24];
 	int r;
 
 	if (!b->process->has_oom_score_adj)
 		return;
-	r = inside_write_file(AT_FDCWD, "/proc/self/oom_score_adj",
+	r = inside_write_file(proc, "self/oom_score_adj",
 			      inside_number(text, b->process->oom_score_adj));
 	if (r == -EACCES && b->own_userns)
 		return; /* only the host's root may lower it; a lower one than ours does no harm */
@@ -64,20 +64,36 @@ static void set_oom_score(const struct inside *in, const struct become *b)
 		inside_die(in, 0, -r, "set oomScoreAdj to %d", b->process->oom_score_adj);
 }
 
+/* A container's own /proc may be something else that only looks like it. */
+static int open_proc(const struct inside *in, const struct become *b)
+{
+	int fd = b->proc_fd;
+
+	if (fd < 0)
+		fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		inside_die(in, 0, errno, "open '/proc'");
+	return fd;
+}
+
 void become_begin(const struct inside *in, struct become *b)
 {
+	int proc;
+
 	/* nothing of ours may get through, even if a later step were forgotten */
 	if (kernel_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		inside_die(in, 0, errno, "close_range");
 	reset_signals();
 	if (b->has_initial && sched_setaffinity(0, sizeof(b->cpus_initial), &b->cpus_initial) < 0)
 		inside_die(in, 0, errno, "set execCPUAffinity.initial");
-	set_oom_score(in, b);
+	proc = open_proc(in, b);
+	set_oom_score(in, b, proc);
 	if (b->label) {
-		b->label_fd = open(b->label_path, O_WRONLY | O_CLOEXEC);
+		b->label_fd = openat(proc, b->label_path, O_WRONLY | O_CLOEXEC);
 		if (b->label_fd < 0)
-			inside_die(in, 0, errno, "open '%s'", b->label_path);
+			inside_die(in, 0, errno, "open '/proc/%s'", b->label_path);
 	}
+	(void)close(proc);
 	/* no process of the container may look into this one, nor reach its files through /proc */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		inside_die(in, 0, errno, "become undumpable");
@@ -109,8 +125,8 @@ void become_stdio(const struct inside *in, const struct become *b)
 
 /*
  * Really close what is not the program's, rather than at exec: a working directory, a program or a
- * script's interpreter may be named /proc/self/fd/N. What must stay open until exec (the channel, the
- * state for hooks) is no directory.
+ * script's interpreter may be named /proc/self/fd/N. What must stay open until exec (the channel,
+ * the state for hooks) is no directory.
  */
 static void close_foreign(struct inside *in, struct become *b)
 {
@@ -277,6 +293,10 @@ static void cannot_execute(const struct inside *in, const struct become *b, int 
 	if (b->searched && (sys_errno == ENOENT || sys_errno == EACCES || sys_errno == ENOTDIR))
 		inside_die_exec(in, ENOENT, "exec: \"%s\": executable file not found in $PATH",
 				name);
+	/* if it is there, then it is its interpreter that is not */
+	if (sys_errno == ENOENT && access(name, F_OK) < 0)
+		inside_die_exec(in, ENOENT, "exec: \"%s\": stat %s: no such file or directory",
+				name, name);
 	inside_die(in, BERTH_E_EXEC, sys_errno, "exec: \"%s\"", name);
 }
 

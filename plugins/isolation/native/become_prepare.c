@@ -103,14 +103,14 @@ static int prepare_label(const struct become_input *in, struct become *b, struct
 					  "AppArmor");
 		b->label = arena_fmt(in->arena, "exec %s", p->apparmor);
 		b->label_path = access("/proc/self/attr/apparmor/exec", F_OK) == 0
-					? "/proc/self/attr/apparmor/exec"
-					: "/proc/self/attr/exec";
+					? "self/attr/apparmor/exec"
+					: "self/attr/exec";
 	} else if (p->selinux) {
 		if (!machine_has_selinux())
 			return berth_fail(err, BERTH_E_UNSUPPORTED,
 					  "key 'selinuxLabel' is given, and SELinux is not active");
 		b->label = arena_copy(in->arena, p->selinux);
-		b->label_path = "/proc/self/attr/exec";
+		b->label_path = "self/attr/exec";
 	}
 	return (p->apparmor || p->selinux) && !b->label ? no_memory(err) : 0;
 }
@@ -199,6 +199,7 @@ int become_prepare(const struct become_input *in, struct become *b, struct berth
 		.caps = in->process->caps,
 		.own_userns = in->own_userns,
 		.label_fd = -1,
+		.proc_fd = -1,
 		.state_fd = -1,
 		.guard_exe = in->program->writable,
 		.exe_dev = in->program->dev,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tmpcopyup: a tmpfs that begins with what it covers. Runs in the child, on hostile content: entries
- * are opened without following links, sizes end where the tmpfs is full, depth is limited.
+ * tmpcopyup: a tmpfs that begins with what it covers. Runs in the child, on hostile content:
+ * entries are opened without following links, sizes end where the tmpfs is full, depth is limited.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -63,7 +63,7 @@ static void copy_file(const struct copy *c, int from, int to, const char *name)
 static void copy_link(const struct copy *c, int from, int to, const char *name)
 {
 	char *text = c->in->scratch[0];
-	ssize_t n = readlinkat(from, name, text, INSIDE_PATH_MAX - 1);
+	ssize_t n = text ? readlinkat(from, name, text, INSIDE_PATH_MAX - 1) : -1;
 
 	if (n < 0)
 		fail(c, name);
@@ -116,8 +116,8 @@ static void copy_dir(const struct copy *c, int from, int to, int depth)
 	long n;
 
 	if (depth > DEPTH_MAX)
-		inside_die(c->in, BERTH_E_LIMIT, 0, "copy up into '/%s': deeper than %d directories",
-			   c->name, DEPTH_MAX);
+		inside_die(c->in, BERTH_E_LIMIT, 0,
+			   "copy up into '/%s': deeper than %d directories", c->name, DEPTH_MAX);
 	while ((n = syscall(SYS_getdents64, from, bytes, sizeof(bytes))) > 0) {
 		for (long at = 0; at < n;) {
 			struct entry *e = (struct entry *)(void *)(bytes + at);

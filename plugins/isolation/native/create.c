@@ -139,8 +139,7 @@ static int prepare_hooks(struct launch *l, struct berth_error *err)
 				&l->plan.become.start_container, err);
 	if (r < 0)
 		return r;
-	l->plan.wait_hooks =
-		l->prestart.n || l->create_runtime.n || l->plan.create_container.n;
+	l->plan.wait_hooks = l->prestart.n || l->create_runtime.n || l->plan.create_container.n;
 	if (l->plan.wait_hooks || l->plan.become.start_container.n)
 		r = hooks_open(&l->state_memfd, err);
 	l->plan.become.state_fd = l->state_memfd;
@@ -236,6 +235,7 @@ static int fill_sandbox(struct launch *l, struct berth_error *err)
 		sb->state_fd = fcntl(l->in.state_fd, F_DUPFD_CLOEXEC, 3);
 		r = sb->state_fd < 0 ? berth_fail_errno(err, errno, "state directory") : 0;
 	}
+	sb->is_init = s->ns[SPEC_NS_PID].given && !s->ns[SPEC_NS_PID].path;
 	for (int k = 0; k < SPEC_NS_COUNT; k++)
 		if (s->ns[k].given || (k == SPEC_NS_NET && l->in.netns_fd >= 0))
 			sb->namespaces |= (unsigned)spec_ns_flag((enum spec_ns_kind)k);
@@ -326,8 +326,9 @@ int report_receive(const struct berth_host *host, int channel, struct berth_op *
 		return berth_fail_errno(err, errno, "hear from the container's first process");
 	*ret_end = n <= 0;
 	if (n > 0 && (size_t)n != sizeof(*ret))
-		return berth_fail(err, BERTH_E_INTERNAL, "the container's first process speaks "
-							 "another language");
+		return berth_fail(err, BERTH_E_INTERNAL,
+				  "the container's first process speaks "
+				  "another language");
 	if (n > 0)
 		ret->text[sizeof(ret->text) - 1] = '\0';
 	return 0;
@@ -339,8 +340,9 @@ int report_fail(const struct report *report, struct berth_error *err)
 	const char *why = strerror(report->sys_errno);
 
 	if (report->kind != REPORT_FAILED || code <= 0 || code > BERTH_E_INTERNAL)
-		return berth_fail(err, BERTH_E_INTERNAL, "unexpected answer %u of the container's "
-							 "first process",
+		return berth_fail(err, BERTH_E_INTERNAL,
+				  "unexpected answer %u of the container's "
+				  "first process",
 				  report->kind);
 	if (report->complete)
 		berth_fail(err, code, "%s", report->text);
@@ -390,8 +392,9 @@ static int attend(struct launch *l, struct berth_op *op, struct berth_error *err
 		if (r < 0)
 			return r;
 		if (end)
-			return berth_fail(err, BERTH_E_IO,
-					  "the container's first process ended before it was ready");
+			return berth_fail(
+				err, BERTH_E_IO,
+				"the container's first process ended before it was ready");
 		switch (report.kind) {
 		case REPORT_READY:
 			return 0;

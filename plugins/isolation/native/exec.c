@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One more process in a running container: a process in between enters the container's namespaces by
- * its pidfd and clones the real one, so that it is born into the pid namespace and is our child.
+ * One more process in a running container: a process in between enters the container's namespaces
+ * by its pidfd and clones the real one, so that it is born into the pid namespace and is our child.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -28,6 +28,7 @@ struct entry {
 	int tasks[PLAN_GROUPS_MAX];
 	size_t n_tasks;
 	int channel; /* our end */
+	int proc;
 	int console_socket;
 	bool root_in_userns;
 	pid_t pid;
@@ -39,6 +40,7 @@ static void entry_done(struct entry *e)
 	for (size_t i = 0; i < e->n_tasks; i++)
 		(void)close(e->tasks[i]);
 	close_fd(&e->channel);
+	close_fd(&e->proc);
 	close_fd(&e->pidfd);
 	record_free(e->tree);
 	arena_done(&e->arena);
@@ -108,6 +110,10 @@ static int prepare(struct entry *e, const struct berth_exec *exec, struct berth_
 	r = become_prepare(&input, &e->become, err);
 	if (r < 0)
 		return r;
+	e->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (e->proc < 0)
+		return berth_fail_errno(err, errno, "open '/proc'");
+	e->become.proc_fd = e->proc;
 	e->become.filter = (struct sock_fprog){(unsigned short)sb->filter.n, sb->filter.insns};
 	e->become.filter_flags = sb->filter.flags;
 	e->become.filter_notify = sb->filter.notify;
@@ -210,7 +216,7 @@ static void end_child(struct entry *e)
 int sandbox_exec(struct berth_sandbox *sb, const struct berth_exec *exec, struct berth_op *op,
 		 int *ret_pidfd, struct berth_error *err)
 {
-	cleanup_entry struct entry e = {.sb = sb, .channel = -1, .pidfd = -1};
+	cleanup_entry struct entry e = {.sb = sb, .channel = -1, .proc = -1, .pidfd = -1};
 	struct berth_exec in = {.stdio = {-1, -1, -1}, .console_socket = -1};
 	int r;
 

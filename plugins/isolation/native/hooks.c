@@ -96,20 +96,33 @@ int hooks_fill(int fd, struct berth_str state, struct berth_error *err)
 	return write_all(fd, state.p, state.n, err);
 }
 
+/*
+ * Inside, the program's filter is on already, and most (docker's too) know only the older call.
+ * There all signals are as they were at first anyway.
+ */
+static pid_t clone_hook(int *ret_pidfd)
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid = kernel_clone(&args);
+
+	if (pid < 0 && (errno == ENOSYS || errno == EPERM))
+		pid = kernel_clone_old(CLONE_PIDFD | SIGCHLD, ret_pidfd);
+	return pid;
+}
+
 /* Fork, plain system calls, exec: for the parent and the child alike. The pidfd, or -errno. */
 static int launch_hook(const struct plan_hook *h, int state_fd)
 {
 	int pidfd = -1;
-	struct clone_args args = {
-		.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.exit_signal = SIGCHLD,
-	};
 	pid_t pid;
 
 	if (lseek(state_fd, 0, SEEK_SET) < 0)
 		return -errno;
-	pid = kernel_clone(&args);
+	pid = clone_hook(&pidfd);
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {

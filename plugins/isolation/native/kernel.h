@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kernel: system calls and constants that the C library of the oldest supported system does not wrap.
- * Each returns what the kernel does, with errno.
+ * kernel: system calls and constants that the C library of the oldest supported system does not
+ * wrap. Each returns what the kernel does, with errno.
  */
 #ifndef NATIVE_KERNEL_H
 #define NATIVE_KERNEL_H
@@ -85,6 +85,16 @@ static inline int kernel_pidfd_getfd(int pidfd, int fd)
 static inline pid_t kernel_clone(struct clone_args *args)
 {
 	return (pid_t)syscall(SYS_clone3, args, sizeof(*args));
+}
+
+/** The same by the older call, with CLONE_PIDFD in @flags. */
+static inline pid_t kernel_clone_old(unsigned long flags, int *ret_pidfd)
+{
+#ifdef __s390x__
+	return (pid_t)syscall(SYS_clone, NULL, flags, ret_pidfd, NULL, NULL);
+#else
+	return (pid_t)syscall(SYS_clone, flags, NULL, ret_pidfd, NULL, NULL);
+#endif
 }
 
 #endif

@@ -4,8 +4,8 @@
  *
  *  - new ones are made by clone3, so that they belong to the new user namespace if there is one;
  *    but a cgroup namespace is made by the child when it is in its groups;
- *  - joined ones are entered by the child itself, as long as that can be: not the pid namespace, which
- *    only a later child is born into, and nothing once the child lives in a user namespace of
+ *  - joined ones are entered by the child itself, as long as that can be: not the pid namespace,
+ * which only a later child is born into, and nothing once the child lives in a user namespace of
  *    its own, where it has no rights over what belongs to the host. Then, and to set the clocks of
  *    a time namespace, a process in between enters, clones the real child as its sister, and ends.
  *    The caller's own namespaces never change.
@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,8 +52,7 @@ static const char *proc_name(enum spec_ns_kind kind)
 }
 
 /* The namespace to join, or -1 for a new one or the caller's own. */
-static int open_join(struct launch *l, enum spec_ns_kind kind, int *ret_fd,
-		     struct berth_error *err)
+static int open_join(struct launch *l, enum spec_ns_kind kind, int *ret_fd, struct berth_error *err)
 {
 	const struct spec_namespace *ns = &l->spec->ns[kind];
 	cleanup_fd int fd = -1;
@@ -89,9 +89,10 @@ static int prepare_userns(struct launch *l, int joined, struct berth_error *err)
 	if (!s->ns[SPEC_NS_USER].given || joined >= 0)
 		return 0;
 	if (!s->uids.n || !s->gids.n)
-		return berth_fail(err, BERTH_E_INVALID,
-				  "key 'linux.uidMappings' and 'gidMappings' are missing for the new "
-				  "user namespace");
+		return berth_fail(
+			err, BERTH_E_INVALID,
+			"key 'linux.uidMappings' and 'gidMappings' are missing for the new "
+			"user namespace");
 	l->plan.wait_maps = true;
 	return 0;
 }
@@ -136,8 +137,8 @@ int namespaces_prepare(struct launch *l, struct berth_error *err)
 		else if (ns->given && !(k == SPEC_NS_TIME && l->timens_offsets))
 			l->clone_flags |= (uint64_t)spec_ns_flag((enum spec_ns_kind)k);
 	}
-	l->helper = fds[SPEC_NS_PID] >= 0 || l->timens_offsets ||
-		    fds[SPEC_NS_USER] >= 0 || (l->spec->ns[SPEC_NS_USER].given && n > 0);
+	l->helper = fds[SPEC_NS_PID] >= 0 || l->timens_offsets || fds[SPEC_NS_USER] >= 0 ||
+		    (l->spec->ns[SPEC_NS_USER].given && n > 0);
 	if (fds[SPEC_NS_USER] >= 0) /* last: from then on there are no rights over the others */
 		l->joins[n++] = (struct plan_join){fds[SPEC_NS_USER], SPEC_NS_USER};
 	else if (l->spec->ns[SPEC_NS_USER].given)
@@ -246,6 +247,9 @@ static void helper_main(const struct helper_job *job, struct helper_result *resu
 	};
 	pid_t pid;
 
+	/* from the moment it is in there, no process of the container may look into it */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		helper_failed(result, "become undumpable");
 	if (job->cgroup_fd >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)job->cgroup_fd;

@@ -64,6 +64,7 @@ struct berth_sandbox {
 	struct cgroup cgroup;
 
 	unsigned namespaces; /* CLONE_NEW* which an exec joins */
+	bool is_init;	     /* of a pid namespace of its own: its end is that of all the others */
 	char *uids, *gids;   /* mappings as text; NULL: none */
 	struct seccomp_filter filter;
 	bool has_personality;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * plan: everything that a child does between clone and exec, as data. The parent makes it (all
- * strings, all descriptors that need the host's rights, the compiled filter); the child only carries
- * it out. No pointer in it leads to anything that a third one could change.
+ * strings, all descriptors that need the host's rights, the compiled filter); the child only
+ * carries it out. No pointer in it leads to anything that a third one could change.
  *
  * plan.become is what an exec shares with a container's first process.
  */
@@ -45,10 +45,10 @@ struct plan_mount {
 	size_t n_propagation;
 	int fd; /* BIND: detached, with all its attributes */
 	bool is_file;
-	bool is_kernel;	 /* proc, sysfs: only on a path without links */
+	bool is_kernel; /* proc, sysfs: only on a path without links */
 	bool copy_up;
 	bool read_only_later; /* after all that goes on top of it */
-	int mounted; /* the child's: where it is now */
+	int mounted;	      /* the child's: where it is now */
 	const struct plan_group *groups;
 	size_t n_groups;
 };
@@ -88,9 +88,10 @@ struct become {
 	struct sock_fprog filter; /* len 0: none */
 	unsigned int filter_flags;
 	bool filter_notify;
-	int label_fd;	   /* /proc/self/attr/..., -1: none; opened by the child */
-	const char *label; /* what is written there */
-	const char *label_path;
+	int label_fd;		/* /proc/self/attr/..., -1: none; opened by the child */
+	const char *label;	/* what is written there */
+	const char *label_path; /* in /proc */
+	int proc_fd;		/* the host's /proc, for who is in the container already; -1 */
 	bool has_initial, has_final;
 	cpu_set_t cpus_initial, cpus_final;
 	bool has_personality;
@@ -110,7 +111,7 @@ struct plan {
 
 	struct plan_join joins[SPEC_NS_COUNT]; /* by the child itself */
 	size_t n_joins;
-	bool wait_maps;	   /* in a user namespace that has no mappings yet */
+	bool wait_maps;	     /* in a user namespace that has no mappings yet */
 	bool root_in_userns; /* user 0 is mapped: be it while setting up */
 	bool own_cgroupns;
 

@@ -128,7 +128,7 @@ static int count_pid(void *arg, pid_t pid)
 	return 0;
 }
 
-/* Without a pid namespace of its own others may be left, and joined ones always. */
+/* Without a pid namespace of its own others may be left. */
 static int kill_others(struct berth_sandbox *sb, struct berth_error *err)
 {
 	for (int round = 0; round < KILL_ROUNDS; round++) {
@@ -153,7 +153,7 @@ int sandbox_destroy(struct berth_sandbox *sb, struct berth_error *err)
 		return 0;
 	close_fd(&sb->channel); /* one that waits for start ends by itself */
 	r = sandbox_kill(sb, err);
-	if (r == 0 && !(sb->namespaces & CLONE_NEWPID))
+	if (r == 0 && !sb->is_init)
 		r = kill_others(sb, err);
 	if (r == 0)
 		r = cgroup_remove(&sb->cgroup, err);

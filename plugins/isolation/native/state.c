@@ -74,6 +74,7 @@ int state_save(struct berth_sandbox *sb, struct berth_sink *sink, struct berth_e
 	jw_key_uint(&w, "StartedNs", sb->started_ns);
 	jw_key_bool(&w, "Outlives", sb->outlives);
 	jw_key_uint(&w, "Namespaces", sb->namespaces);
+	jw_key_bool(&w, "IsInit", sb->is_init);
 	if (sb->uids) {
 		jw_key_str(&w, "Uids", sb->uids);
 		jw_key_str(&w, "Gids", sb->gids);
@@ -93,12 +94,18 @@ int state_save(struct berth_sandbox *sb, struct berth_sink *sink, struct berth_e
 		if (!filter)
 			return no_memory(err);
 		jw_key_uint(&w, "FilterFlags", sb->filter.flags);
+		jw_key_bool(&w, "FilterNotify", sb->filter.notify);
+		if (sb->filter.listener_path)
+			jw_key_str(&w, "ListenerPath", sb->filter.listener_path);
+		if (sb->filter.listener_metadata)
+			jw_key_str(&w, "ListenerMetadata", sb->filter.listener_metadata);
 		jw_key_str(&w, "Filter", filter);
 	}
 	jw_object_end(&w);
 	r = str_check(&out, err);
 	if (r == 0 && sb->iso->host->sink_put(sink, out.p, out.len) < 0)
-		r = berth_fail(err, BERTH_E_LIMIT, "the state of container '%s' is too long", sb->id);
+		r = berth_fail(err, BERTH_E_LIMIT, "the state of container '%s' is too long",
+			       sb->id);
 	return r;
 }
 
@@ -115,6 +122,9 @@ static int take_filter(const struct record *state, struct seccomp_filter *ret,
 {
 	const char *hex = record_str(record_get(state, "Filter"));
 	size_t n = hex ? strlen(hex) / 2 : 0;
+	char *path = NULL;
+	char *metadata = NULL;
+	int r;
 
 	if (n == 0)
 		return 0;
@@ -127,11 +137,16 @@ static int take_filter(const struct record *state, struct seccomp_filter *ret,
 		return berth_fail(err, BERTH_E_CORRUPT, "saved state: its filter is damaged");
 	ret->n = n / sizeof(struct sock_filter);
 	ret->flags = (unsigned)record_int_or(record_get(state, "FilterFlags"), 0);
-	return 0;
+	ret->notify = record_bool_or(record_get(state, "FilterNotify"), false);
+	r = take_text(state, "ListenerPath", &path, err);
+	ret->listener_path = path;
+	if (r == 0)
+		r = take_text(state, "ListenerMetadata", &metadata, err);
+	ret->listener_metadata = metadata;
+	return r;
 }
 
-static int take_state(struct berth_sandbox *sb, const struct record *state,
-		      struct berth_error *err)
+static int take_state(struct berth_sandbox *sb, const struct record *state, struct berth_error *err)
 {
 	uint64_t number = 0;
 	int64_t pid = record_int_or(record_get(state, "Pid"), 0);
@@ -139,7 +154,8 @@ static int take_state(struct berth_sandbox *sb, const struct record *state,
 
 	if (record_int_or(record_get(state, "NativeState"), 0) > STATE_FORMAT)
 		return berth_fail(err, BERTH_E_UNSUPPORTED,
-				  "container '%s' was made by a later version of this driver", sb->id);
+				  "container '%s' was made by a later version of this driver",
+				  sb->id);
 	sb->pid = pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
 	(void)record_uint(record_get(state, "StartTicks"), &sb->start_ticks);
 	(void)record_uint(record_get(state, "StartedNs"), &sb->started_ns);
@@ -149,6 +165,7 @@ static int take_state(struct berth_sandbox *sb, const struct record *state,
 		sb->has_personality = true;
 		sb->personality = number;
 	}
+	sb->is_init = record_bool_or(record_get(state, "IsInit"), false);
 	sb->outlives = record_bool_or(record_get(state, "Outlives"), false);
 	sb->state = record_bool_or(record_get(state, "Started"), false) ? SANDBOX_STARTED
 									: SANDBOX_CREATED;
@@ -214,8 +231,8 @@ int state_recover(struct berth_isolation *iso, const char *id, struct berth_str 
 	if (state.n)
 		r = record_parse(state.p, state.n, 0, &tree, err);
 	if (r < 0)
-		return berth_fail(err, BERTH_E_CORRUPT, "the saved state of container '%s' is damaged",
-				  id);
+		return berth_fail(err, BERTH_E_CORRUPT,
+				  "the saved state of container '%s' is damaged", id);
 	sb = calloc(1, sizeof(*sb));
 	if (!sb)
 		return no_memory(err);
@@ -237,7 +254,7 @@ int state_recover(struct berth_isolation *iso, const char *id, struct berth_str 
 	}
 	/* whose first process is not known must be killed by its groups */
 	if (sb->pidfd < 0)
-		sb->namespaces &= ~(unsigned)CLONE_NEWPID;
+		sb->is_init = false;
 	*ret = sb;
 	return 0;
 }
