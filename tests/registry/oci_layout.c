@@ -919,6 +919,70 @@ START_TEST(directories_take_several_blobs_at_once)
 }
 END_TEST
 
+enum { THREADS = 6, ROUNDS = 30 };
+
+static struct berth_where shared_where;
+
+/* Push blobs of this thread's own and read them back, as fast as it goes. */
+static void *work(void *arg)
+{
+	struct berth_reply reply = {.size = sizeof(reply)};
+	struct berth_error why;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		cleanup_free char *text = str_fmt("thread %s round %d", (const char *)arg, i);
+		char digest[TARBALL_DIGEST];
+		struct berth_desc desc =
+			reg_desc("x", digest_of(text, strlen(text), digest), strlen(text));
+		struct berth_upload *up;
+		struct berth_stream *stream;
+		char back[64] = {0};
+		size_t n;
+
+		if (r.ops->upload_begin(r.reg, &shared_where, "", &desc, NULL, NULL, &up, &why) <
+			    0 ||
+		    r.ops->write(up, text, strlen(text), NULL, &why) < 0 ||
+		    r.ops->upload_commit(up, NULL, &why) < 0 ||
+		    r.ops->put_manifest(r.reg, &shared_where, arg, digest + 60, &desc,
+					(struct berth_str){text, strlen(text)}, NULL, &why) < 0 ||
+		    r.ops->fetch(r.reg, &shared_where, "", &desc, 0, UINT64_MAX, NULL, &stream,
+				 &reply, &why) < 0 ||
+		    r.ops->read(stream, back, sizeof(back) - 1, &n, &why) < 0)
+			return strdup(why.text);
+		r.ops->close_stream(stream);
+		if (strcmp(back, text) != 0)
+			return strdup(back);
+	}
+	return NULL;
+}
+
+START_TEST(threads_work_on_different_blobs_at_once)
+{
+	static char names[THREADS][2];
+	pthread_t threads[THREADS];
+	cleanup_heard struct heard h = {.text = STR_INIT};
+	int dir = ck_dir();
+
+	shared_where = reg_where(dir);
+	r = reg_open(OCI_LAYOUT);
+	ck_assert_uint_eq(r.head->threads, BERTH_THREADS_PER_OBJECT);
+	for (int i = 0; i < THREADS; i++) {
+		names[i][0] = (char)('a' + i);
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, work, names[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		void *why;
+
+		ck_assert_int_eq(pthread_join(threads[i], &why), 0);
+		ck_assert_msg(!why, "%s", (char *)why);
+	}
+	ck_ok(reg_finish(&r, &shared_where, true));
+	ck_ok(reg_each(&r, dir, &h));
+	ck_assert_int_eq(h.calls, THREADS * ROUNDS);
+	reg_close(&r);
+}
+END_TEST
+
 START_TEST(a_full_pipe_that_nobody_reads_can_be_cancelled)
 {
 	static char much[1 << 20];
@@ -1011,7 +1075,7 @@ int main(void)
 		a_file_is_empty_again_when_the_push_is_given_up,
 		an_entry_that_is_given_up_in_a_pipe_spoils_the_archive,
 		a_tar_takes_one_blob_at_a_time_and_knows_its_length_before,
-		directories_take_several_blobs_at_once,
+		directories_take_several_blobs_at_once, threads_work_on_different_blobs_at_once,
 		a_full_pipe_that_nobody_reads_can_be_cancelled,
 		opening_and_closing_leaves_no_descriptor);
 }
