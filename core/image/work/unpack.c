@@ -133,9 +133,11 @@ static int unpack_link(struct unpack *u, const struct unpack_dir *parent, const 
 	if (r < 0)
 		return bad_link(u, "it leaves the image's tree, or is too long", err);
 	r = unpack_parent(u, &u->link, false, &from, &name, NULL);
+	if (r == 0 && !*name)
+		return bad_link(u, "it is a directory", err);
 	if (r < 0 || fstatat(from->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return bad_link(u, "there is no such file", err);
-	if (S_ISDIR(st.st_mode) || !*name)
+	if (S_ISDIR(st.st_mode))
 		return bad_link(u, "it is a directory", err);
 	if (u->keep && whiteout_is(&st))
 		return bad_link(u, "it is removed by this layer", err);

@@ -167,11 +167,11 @@ static int replace_whiteout(struct unpack *u, const char *path, bool *ret_did,
 		slash = strrchr(part, '/');
 		if (slash)
 			*slash = '\0';
-		r = root_open(u->rootfd, slash ? part : "", O_PATH | O_DIRECTORY, 0, &parent, err);
+		r = root_open(u->rootfd, slash ? part : "", O_PATH | O_DIRECTORY, 0, &parent, NULL);
 		if (slash)
 			*slash = '/';
 		if (r < 0)
-			return r;
+			return 0; /* it is not a whiteout that is in the way */
 		slash = slash ? slash + 1 : part;
 		if (fstatat(parent, slash, &st, AT_SYMLINK_NOFOLLOW) == 0 && whiteout_is(&st)) {
 			if (unlinkat(parent, slash, 0) < 0 || mkdirat(parent, slash, 0755) < 0)

@@ -296,20 +296,23 @@ static int late_one(struct unpack *u, const struct late_dir *late, struct berth_
 	const struct unpack_dir *parent;
 	char path[PROC_PATH_MAX];
 	const struct target t = {.fd = -1, .path = path};
+	struct berth_error why = {0};
 	const char *leaf;
 	int r;
 
 	str_clear(&u->path);
 	str_add(&u->path, late->path);
 	r = str_check(&u->path, err);
-	if (r == 0)
-		r = unpack_parent(u, &u->path, false, &parent, &leaf, err);
-	if (r == -BERTH_E_NOT_FOUND || r == -BERTH_E_CORRUPT)
-		return u->replaced ? 0 : r; /* a later entry put something else there */
 	if (r < 0)
 		return r;
-	if (u->replaced && !is_dir(parent->fd, leaf))
+	r = unpack_parent(u, &u->path, false, &parent, &leaf, &why);
+	/* a later entry may have put something else there, or above it */
+	if (u->replaced && (r == -BERTH_E_NOT_FOUND || r == -BERTH_E_CORRUPT))
 		return 0;
+	if (r < 0 && err)
+		*err = why;
+	if (r < 0 || (u->replaced && !is_dir(parent->fd, leaf)))
+		return r;
 	if (!*leaf)
 		leaf = ".";
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", parent->fd, leaf);

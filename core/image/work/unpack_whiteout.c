@@ -109,16 +109,30 @@ static int clear_below(struct unpack *u, int at, const char *leaf, struct berth_
 	return r;
 }
 
+/** Where the whiteout stands; *ret NULL: nothing is there, so nothing is to be removed. */
+static int find_parent(struct unpack *u, const struct unpack_dir **ret, const char **ret_leaf,
+		       struct berth_error *err)
+{
+	struct berth_error why = {0};
+	int r = unpack_parent(u, &u->path, u->keep, ret, ret_leaf, &why);
+
+	if (r == -BERTH_E_NOT_FOUND && !u->keep) {
+		*ret = NULL;
+		return 0;
+	}
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
 /** All that layers below have in the directory of the entry is hidden. */
 static int opaque(struct unpack *u, struct berth_error *err)
 {
 	const struct unpack_dir *parent;
 	const char *leaf;
-	int r = unpack_parent(u, &u->path, u->keep, &parent, &leaf, err);
+	int r = find_parent(u, &parent, &leaf, err);
 
-	if (r == -BERTH_E_NOT_FOUND && !u->keep)
-		return 0;
-	if (r < 0)
+	if (r < 0 || !parent)
 		return r;
 	if (u->keep)
 		return meta_opaque(u, parent->fd, err);
@@ -164,11 +178,9 @@ static int one_name(struct unpack *u, struct berth_error *err)
 {
 	const struct unpack_dir *parent;
 	const char *leaf;
-	int r = unpack_parent(u, &u->path, u->keep, &parent, &leaf, err);
+	int r = find_parent(u, &parent, &leaf, err);
 
-	if (r == -BERTH_E_NOT_FOUND && !u->keep)
-		return 0; /* nothing is there to be removed */
-	if (r < 0)
+	if (r < 0 || !parent)
 		return r;
 	leaf += strlen(WHITEOUT);
 	/* ".wh." and ".wh..." would name the directory itself and the one above */
