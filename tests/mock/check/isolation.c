@@ -116,6 +116,56 @@ START_TEST(the_program_gets_no_descriptor_of_ours)
 }
 END_TEST
 
+static bool is_alive(int pid)
+{
+	cleanup_free char *path = str_fmt("/proc/%d/stat", pid);
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char text[256] = {0};
+	const char *state;
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return false;
+	state = strrchr(text, ')');
+	return state && state[2] != 'Z';
+}
+
+START_TEST(what_the_program_started_ends_with_it)
+{
+	struct berth_sandbox *sb;
+	int pid = 0;
+
+	begin(NULL);
+	ck_ok(create("c1", "[\"sh\",\"-c\",\"sleep 60 & echo $!; wait\"]", &sb));
+	ck_ok(ops->start(sb, &err));
+	for (int i = 0; i < 200 && !strchr(output(), '\n'); i++)
+		usleep(10000);
+	pid = (int)strtol(output(), NULL, 10);
+	ck_assert_int_gt(pid, 1);
+	ck_ok(ops->destroy(sb, &err));
+	ops->forget(sb);
+	for (int i = 0; i < 200 && is_alive(pid); i++)
+		usleep(10000);
+	ck_assert(!is_alive(pid));
+	mocked_close(&m);
+}
+END_TEST
+
+START_TEST(a_pid_that_came_again_is_not_taken_for_the_old_one)
+{
+	struct berth_sandbox *sb;
+	struct berth_exit end = {.size = sizeof(end)};
+	cleanup_free char *state = str_fmt("{\"pid\":%d,\"birth\":1}", (int)getpid());
+
+	begin(NULL);
+	ck_ok(ops->recover(iso, "c1", (struct berth_str){state, strlen(state)}, &sb, &err));
+	ck_ok(ops->reap(sb, &end, &err));
+	ck_assert_uint_eq(end.flags, BERTH_EXIT_UNKNOWN);
+	ck_ok(ops->destroy(sb, &err)); /* and this process lives on */
+	ops->forget(sb);
+	mocked_close(&m);
+}
+END_TEST
+
 START_TEST(a_signal_ends_it_and_is_told)
 {
 	struct berth_sandbox *sb;
@@ -278,8 +328,10 @@ END_TEST
 int main(void)
 {
 	return CK_MAIN("mock/isolation", a_program_runs_when_it_is_started_and_its_status_is_exact,
-		       the_program_gets_no_descriptor_of_ours, a_signal_ends_it_and_is_told,
-		       what_cannot_be_executed_is_told_with_its_errno,
+		       the_program_gets_no_descriptor_of_ours,
+		       what_the_program_started_ends_with_it,
+		       a_pid_that_came_again_is_not_taken_for_the_old_one,
+		       a_signal_ends_it_and_is_told, what_cannot_be_executed_is_told_with_its_errno,
 		       one_more_process_can_be_run_while_it_lives, it_can_pretend,
 		       an_id_is_taken_as_long_as_its_sandbox_lives, another_process_can_recover_it);
 }

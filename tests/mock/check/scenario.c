@@ -141,6 +141,11 @@ START_TEST(a_reload_brings_a_new_scenario_and_begins_to_count_again)
 	struct mocked m =
 		mocked_open(MOCK_NETWORK, "{\"faults\":[{\"call\":\"create\",\"code\":\"io\"}]}");
 	struct berth_conf none = {.pairs = (const char *const[]){NULL}};
+	struct berth_conf second = {
+		.pairs = (const char *const[]){
+			"scenario={\"faults\":[{\"call\":\"create\",\"nth\":2,\"times\":1,"
+			"\"code\":\"full\"}]}",
+			NULL}};
 	struct berth_conf wrong = {.pairs = (const char *const[]){"scenario=[", NULL}};
 
 	ck_fails(BERTH_E_IO, create(&m));
@@ -148,6 +153,9 @@ START_TEST(a_reload_brings_a_new_scenario_and_begins_to_count_again)
 	ck_fails(BERTH_E_IO, create(&m)); /* the old one is in force */
 	ck_ok(m.head->reload(m.instance, &none, &err));
 	ck_ok(create(&m));
+	ck_ok(m.head->reload(m.instance, &second, &err));
+	ck_ok(create(&m));
+	ck_fails(BERTH_E_FULL, create(&m));
 	mocked_close(&m);
 }
 END_TEST
