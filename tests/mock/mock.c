@@ -147,6 +147,7 @@ static int strike(const struct record *fault, const char *call, struct berth_err
 	return r;
 }
 
+BERTH_PRINTF(3, 0)
 static void write_line(const struct mock *m, const char *call, const char *fmt, va_list ap)
 {
 	cleanup_str struct str line = STR_INIT;
