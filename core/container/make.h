@@ -32,6 +32,10 @@ int container_launch(struct container_host *h, struct container_row *row, int mo
 int container_erase(struct container_host *h, const struct container_row *row, bool volumes,
 		    struct berth_error *err);
 
+/** A sandbox whose monitor is dead: end its processes, remove its cgroups. None there: 0. (recover.c) */
+int container_sandbox_end(struct container_host *h, const struct container_row *row,
+			  struct berth_error *err);
+
 /** Name of the isolation driver that @body asks for, or the config's default. */
 int container_isolation_name(struct container_host *h, const struct record *body,
 			     const char **ret, struct berth_error *err);

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/path.h"
 
+enum { STATE_MAX = 4 << 20 };
+
 struct recovery {
 	struct container_host *h;
 	struct record *findings; /* or NULL */
@@ -26,21 +28,35 @@ static void note(struct recovery *rec, const char *id, const char *text)
 		record_free(f);
 }
 
-/** Processes and cgroups that the isolation driver still has of container @row. */
-static int sandbox_end(struct recovery *rec, const struct container_row *row,
-		       struct berth_error *err)
+/** What the isolation driver saved or, if it did not come to that, the specification. */
+static char *saved_state(struct container_host *h, const char *id, size_t *ret_n)
 {
-	char path[CONTAINER_PATH_MAX + sizeof("/" MONITOR_SANDBOX)];
+	static const char *const files[] = {MONITOR_SANDBOX, MONITOR_SPEC};
+	char *state = NULL;
+
+	*ret_n = 0;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !state; i++) {
+		char path[CONTAINER_PATH_MAX + sizeof("/" MONITOR_SPEC)];
+
+		(void)snprintf(path, sizeof(path), "containers/%s/%s", id, files[i]);
+		if (state_read(h->store->runfd, path, STATE_MAX, &state, ret_n, NULL) < 0)
+			state = NULL;
+	}
+	return state;
+}
+
+int container_sandbox_end(struct container_host *h, const struct container_row *row,
+			  struct berth_error *err)
+{
 	cleanup_free char *state = NULL;
 	struct berth_sandbox *sandbox;
 	struct isolation *iso;
 	size_t n = 0;
-	int r = drivers_isolation(rec->h->drivers, row->isolation, &iso, err);
+	int r = drivers_isolation(h->drivers, row->isolation, &iso, err);
 
 	if (r < 0)
 		return r;
-	(void)snprintf(path, sizeof(path), "containers/%s/" MONITOR_SANDBOX, row->id);
-	(void)state_read(rec->h->store->runfd, path, 65536, &state, &n, NULL);
+	state = saved_state(h, row->id, &n);
 	r = iso->ops.recover(iso->iso, row->id, (struct berth_str){state, n}, &sandbox, err);
 	if (r == -BERTH_E_NOT_FOUND || r == -BERTH_E_UNSUPPORTED)
 		return 0;
@@ -65,7 +81,7 @@ static int run_dir_remove(struct recovery *rec, const char *id, struct berth_err
 /** It is said to run, or to start, and no monitor is there: end what is left, and say so. */
 static int monitor_died(struct recovery *rec, struct container_row *row, struct berth_error *err)
 {
-	int r = sandbox_end(rec, row, err);
+	int r = container_sandbox_end(rec->h, row, err);
 
 	if (r == 0)
 		r = container_finish(rec->h, row->id, err);
@@ -117,7 +133,7 @@ static int recover_one(struct recovery *rec, const char *id, struct berth_error 
 			note(rec, now->id, "was half created: removed");
 		return r;
 	case CONTAINER_REMOVING:
-		r = sandbox_end(rec, now, err);
+		r = container_sandbox_end(rec->h, now, err);
 		if (r == 0)
 			r = container_erase(rec->h, now, now->auto_remove, err);
 		if (r == 0)

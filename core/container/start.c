@@ -5,6 +5,17 @@
 
 #include "base/clock.h"
 #include "base/ident.h"
+#include "base/log.h"
+
+/** A monitor that was killed while it launched could not clean up after itself. */
+static void clean_after(struct container_host *h, const struct container_row *row,
+			const struct berth_error *why)
+{
+	struct berth_error err = {0};
+
+	if (why->code == BERTH_E_UNREACHABLE && container_sandbox_end(h, row, &err) < 0)
+		log_debug("container.start", "id=%s error='%s'", row->id, err.text);
+}
 
 /** A start that failed: the container is "created" again, with docker's code and the reason. */
 static void note_failure(struct container_host *h, const struct container_row *row,
@@ -14,6 +25,7 @@ static void note_failure(struct container_host *h, const struct container_row *r
 
 	if (why->code == BERTH_E_EXEC)
 		code = why->sys_errno == ENOENT ? 127 : 126;
+	clean_after(h, row, why);
 	/* if even this fails, container_recover finds the row in "starting" */
 	(void)container_row_ended(h->store, row->id, CONTAINER_CREATED, code, 0, clock_now_ns(),
 				  why->text, NULL);
@@ -72,10 +84,13 @@ int container_run(struct container_host *h, const char *name, const struct recor
 		r = container_launch(h, row, steal_fd(&monitor), attach, ret_streams, &why);
 	if (r == 0)
 		return 0;
-	if (row->auto_remove)
+	if (row->auto_remove) {
+		clean_after(h, row, &why);
+		/* the row stays "starting" if that fails, and the next command tries again */
 		(void)container_erase(h, row, true, NULL);
-	else
+	} else {
 		note_failure(h, row, &why);
+	}
 	if (err)
 		*err = why;
 	return r;

@@ -91,5 +91,8 @@ int container_stop(struct container_host *h, const char *ref, int timeout_s,
 	if (r == 0 && s.has_duty)
 		r = container_finish(h, row->id, err);
 	container_streams_close(&s);
-	return r;
+	/* it was at its end already when we came: until the row says so as well */
+	if (r == -BERTH_E_UNREACHABLE)
+		r = container_wait(h, row->id, CONTAINER_WAIT_NOT_RUNNING, &code, err);
+	return r == -BERTH_E_NOT_FOUND ? 0 : r;
 }

@@ -26,7 +26,6 @@ struct client *client_new(struct monitor *m, int fd, struct berth_error *err)
 		return NULL;
 	}
 	c->source = (struct source){SOURCE_CLIENT, fd};
-	c->exec = (struct source){SOURCE_EXEC, -1};
 	c->sink[0].source = c->sink[1].source = (struct source){SOURCE_SINK, -1};
 	if (loop_watch(m, &c->source, EPOLLIN, err) < 0) {
 		free(c);
@@ -51,10 +50,8 @@ void client_free(struct monitor *m, struct client *c)
 	for (int i = 0; i < STREAMS; i++)
 		sink_close(m, &c->sink[i]);
 	outputs_resume(m); /* they may have waited for this one */
-	if (c->exec.fd >= 0) {
-		loop_unwatch(m, &c->exec);
-		close_fd(&c->exec.fd);
-	}
+	if (c->exec)
+		c->exec->client = NULL;
 	loop_unwatch(m, &c->source);
 	close_fd(&c->source.fd);
 	free(c);
@@ -115,12 +112,15 @@ static int exec(struct monitor *m, struct client *c, struct monitor_msg *msg,
 		.stdio = {-1, -1, -1},
 		.console_socket = -1,
 	};
-	cleanup_fd int pidfd = -1;
+	struct exec *x;
 	size_t at = 0;
 	int r;
 
-	if (c->exec.fd >= 0)
+	if (c->exec)
 		return berth_fail(err, BERTH_E_BUSY, "one exec for each connection");
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	if (msg->head.flags & MONITOR_HAVE_CONSOLE) {
 		e.console_socket = msg->n_fds > 0 ? msg->fds[0] : -1;
 	} else {
@@ -128,24 +128,40 @@ static int exec(struct monitor *m, struct client *c, struct monitor_msg *msg,
 			if ((msg->head.flags & flag[i]) && at < msg->n_fds)
 				e.stdio[i] = msg->fds[at++];
 	}
-	r = m->iso->ops.exec(m->sandbox, &e, NULL, &pidfd, err);
-	if (r < 0)
+	x->source.kind = SOURCE_EXEC;
+	r = m->iso->ops.exec(m->sandbox, &e, NULL, &x->source.fd, err);
+	if (r < 0) {
+		free(x);
 		return r;
-	c->exec.fd = steal_fd(&pidfd);
-	r = loop_watch(m, &c->exec, EPOLLIN, err);
+	}
+	x->client = c;
+	x->next = m->execs;
+	m->execs = x;
+	c->exec = x;
+	r = loop_watch(m, &x->source, EPOLLIN, err);
 	if (r == 0)
 		r = monitor_send(c->source.fd, MONITOR_STARTED, 0, 0, 0, NULL, NULL, 0, err);
 	return r;
 }
 
-void client_exec_ended(struct monitor *m, struct client *c)
+void client_exec_ended(struct monitor *m, struct exec *x)
 {
 	struct process_status status;
+	struct client *c = x->client;
 
-	if (process_wait(c->exec.fd, &status, NULL) < 0)
+	if (process_wait(x->source.fd, &status, NULL) < 0)
 		return;
-	loop_unwatch(m, &c->exec);
-	close_fd(&c->exec.fd);
+	loop_unwatch(m, &x->source);
+	close_fd(&x->source.fd);
+	for (struct exec **p = &m->execs; *p; p = &(*p)->next)
+		if (*p == x) {
+			*p = x->next;
+			break;
+		}
+	free(x);
+	if (!c)
+		return;
+	c->exec = NULL;
 	/* a client that is gone shows on its own socket */
 	(void)monitor_send(c->source.fd, MONITOR_EXITED, 0, process_status_code(&status), 0, NULL,
 			   NULL, 0, NULL);
@@ -154,8 +170,8 @@ void client_exec_ended(struct monitor *m, struct client *c)
 static int signal_to(struct monitor *m, struct client *c, const struct monitor_msg *msg,
 		     struct berth_error *err)
 {
-	if (c->exec.fd >= 0) {
-		if (syscall(SYS_pidfd_send_signal, c->exec.fd, msg->head.a, NULL, 0) < 0)
+	if (c->exec) {
+		if (syscall(SYS_pidfd_send_signal, c->exec->source.fd, msg->head.a, NULL, 0) < 0)
 			return berth_fail_errno(err, errno, "signal %d", msg->head.a);
 		return 0;
 	}

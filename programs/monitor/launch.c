@@ -233,6 +233,7 @@ static int start(struct monitor *m, struct monitor_msg *msg, int fd, struct bert
 		return r;
 	close_fd(&root); /* the container's own mount namespace has it */
 	close_fd(&userns);
+	save_state(m); /* before anything runs that could be left behind */
 	if (m->flags & MONITOR_WAIT_NETWORK)
 		r = wait_for_network(m, fd, err);
 	if (r == 0)
@@ -257,8 +258,6 @@ static int start(struct monitor *m, struct monitor_msg *msg, int fd, struct bert
 		r = outputs_open(m, &s, err);
 	if (r == 0)
 		r = hand_over(m, msg, sinks, fd, &s, err);
-	if (r == 0)
-		save_state(m);
 	return r;
 }
 

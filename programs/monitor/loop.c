@@ -69,9 +69,17 @@ static void signal_came(struct monitor *m)
 static struct client *client_of(struct monitor *m, const struct source *source)
 {
 	for (struct client *c = m->clients; c; c = c->next)
-		if (source == &c->source || source == &c->exec ||
-		    source == &c->sink[0].source || source == &c->sink[1].source)
+		if (source == &c->source || source == &c->sink[0].source ||
+		    source == &c->sink[1].source)
 			return c;
+	return NULL;
+}
+
+static struct exec *exec_of(struct monitor *m, const struct source *source)
+{
+	for (struct exec *x = m->execs; x; x = x->next)
+		if (source == &x->source)
+			return x;
 	return NULL;
 }
 
@@ -79,6 +87,7 @@ static struct client *client_of(struct monitor *m, const struct source *source)
 static void dispatch(struct monitor *m, struct source *source)
 {
 	struct client *c;
+	struct exec *x;
 
 	if (source == &m->listener) {
 		client_accept(m);
@@ -91,10 +100,10 @@ static void dispatch(struct monitor *m, struct source *source)
 	} else if ((c = client_of(m, source))) {
 		if (source == &c->source)
 			client_serve(m, c);
-		else if (source == &c->exec)
-			client_exec_ended(m, c);
 		else
 			sink_ready(m, (struct sink *)source);
+	} else if ((x = exec_of(m, source))) {
+		client_exec_ended(m, x);
 	}
 }
 

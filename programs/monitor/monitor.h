@@ -45,7 +45,17 @@ struct client {
 	bool can_finish; /* would do the finishing */
 	bool has_duty;
 	struct sink sink[STREAMS];
-	struct source exec; /* pidfd of the process that it runs */
+	struct exec *exec; /* the process that it runs, or NULL */
+};
+
+/**
+ * One more process in the container. It is our child: unless we reap it, the container's first process cannot
+ * end either. So it outlives the client that asked for it.
+ */
+struct exec {
+	struct source source; /* pidfd */
+	struct exec *next;
+	struct client *client; /* NULL: gone */
 };
 
 /** One of the container's outputs. */
@@ -71,6 +81,7 @@ struct monitor {
 	struct source listener, sandbox_end, signals;
 	struct output output[STREAMS];
 	struct client *clients;
+	struct exec *execs;
 	unsigned int n_clients;
 	bool log_failed, ended;
 	struct berth_exit end;
@@ -100,7 +111,7 @@ struct client *client_new(struct monitor *m, int fd, struct berth_error *err);
 void client_accept(struct monitor *m);
 void client_serve(struct monitor *m, struct client *c);
 void client_free(struct monitor *m, struct client *c);
-void client_exec_ended(struct monitor *m, struct client *c);
+void client_exec_ended(struct monitor *m, struct exec *x);
 /** Give the streams that @msg's flags and descriptors name to client @c, from descriptor @first on. */
 void client_take_sinks(struct client *c, struct monitor_msg *msg, size_t first, bool lossless);
 

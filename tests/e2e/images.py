@@ -201,7 +201,7 @@ def special_files_survive():
     equal(lines[1:4], ["fifo", "2", str(64 << 20)])
     check(int(lines[4]) < 20000, f"not sparse: {lines[4]} blocks")
     equal(lines[5:], ["4755", "1234567890", "deep"])
-    name = e.ok("create", "special").strip()
+    name = e.ok("create", "special", "true").strip()
     e.ok("rm", name)
 
 
