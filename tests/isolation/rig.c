@@ -223,7 +223,6 @@ struct box box(const char *words)
 	make_spec(&b, words);
 	b.launch = (struct berth_launch){
 		.size = sizeof(b.launch),
-		.id = b.id,
 		.root_fd = b.root_fd,
 		.stdio = {-1, b.out_write, b.out_write},
 		.console_socket = -1,
@@ -234,22 +233,37 @@ struct box box(const char *words)
 		.checkpoint_fd = -1,
 		.bundle = "/bundle",
 	};
-	b.launch.id = NULL; /* the struct moves: set when it is used */
 	return b;
 }
 
-int box_try_create(struct box *b)
+void box_again(struct box *b, const char *words)
+{
+	const struct berth_driver *head = lent_load(rig.driver);
+
+	if (b->sb)
+		box_destroy(b);
+	b->ops->forget(b->sb);
+	b->sb = NULL;
+	head->close(b->iso);
+	b->iso = open_driver(head, b->state_fd);
+	ck_assert_int_eq(close(b->root_fd), 0);
+	b->root_fd = b->launch.root_fd = detached(b->root);
+	str_clear(&b->printed);
+	box_words(b, words);
+}
+
+int box_try_create(struct box *b, struct berth_error *why)
 {
 	cleanup_free char *text = record_to_text(b->spec, RECORD_COMPACT);
 
 	b->launch.id = b->id;
 	b->launch.spec = (struct berth_str){text, strlen(text)};
-	return b->ops->create(b->iso, &b->launch, NULL, &b->sb, &err);
+	return b->ops->create(b->iso, &b->launch, NULL, &b->sb, why);
 }
 
 void box_create(struct box *b)
 {
-	ck_ok(box_try_create(b));
+	ck_ok(box_try_create(b, &err));
 }
 
 void box_start(struct box *b)
@@ -461,7 +475,8 @@ void box_end(struct box *b)
 	check_nothing_left(b);
 }
 
-int box_try_exec(struct box *b, const char *words, const char *more, int *ret_pidfd)
+int box_try_exec(struct box *b, const char *words, const char *more, int *ret_pidfd,
+		 struct berth_error *why)
 {
 	cleanup_record struct record *extra = json(more);
 	cleanup_record struct record *process = record_copy(record_get(b->spec, "process"));
@@ -481,14 +496,14 @@ int box_try_exec(struct box *b, const char *words, const char *more, int *ret_pi
 		exec.console_socket = b->launch.console_socket;
 	text = record_to_text(process, RECORD_COMPACT);
 	exec.process = (struct berth_str){text, strlen(text)};
-	return b->ops->exec(b->sb, &exec, NULL, ret_pidfd, &err);
+	return b->ops->exec(b->sb, &exec, NULL, ret_pidfd, why);
 }
 
 int box_exec(struct box *b, const char *words)
 {
 	int pidfd = -1;
 
-	ck_ok(box_try_exec(b, words, "{}", &pidfd));
+	ck_ok(box_try_exec(b, words, "{}", &pidfd, &err));
 	ck_cloexec(pidfd);
 	return pidfd;
 }

@@ -57,7 +57,9 @@ void box_add(struct box *b, const char *path, const char *json);
 /** Without this namespace; or joining the one at @path. */
 void box_namespace(struct box *b, const char *type, const char *path);
 
-int box_try_create(struct box *b);
+/** Once more, with other words: what there was is destroyed, and the driver opened anew. */
+void box_again(struct box *b, const char *words);
+int box_try_create(struct box *b, struct berth_error *why);
 void box_create(struct box *b);
 void box_start(struct box *b);
 struct berth_exit box_wait(struct box *b);
@@ -77,7 +79,8 @@ int32_t box_pid(struct box *b);
 /** One more process that does @words; its pidfd, and what it prints goes where the box's does. */
 int box_exec(struct box *b, const char *words);
 /** The same with @more (JSON members, "'cwd':'/'"), as the call's result. */
-int box_try_exec(struct box *b, const char *words, const char *more, int *ret_pidfd);
+int box_try_exec(struct box *b, const char *words, const char *more, int *ret_pidfd,
+		 struct berth_error *why);
 /** Its exit status; 128 + signal. */
 int box_exec_wait(int pidfd);
 

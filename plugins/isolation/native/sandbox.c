@@ -54,17 +54,34 @@ bool sandbox_is_dead(const struct berth_sandbox *sb)
 	return sb->state == SANDBOX_DESTROYED || sb->exited || has_ended(sb, 0);
 }
 
-int sandbox_signal(struct berth_sandbox *sb, int32_t signo, uint32_t flags, struct berth_error *err)
+/* In v1 what is frozen does not even die. */
+static void thaw_for_kill(struct berth_sandbox *sb)
 {
-	if (signo < 0 || signo > SIGRTMAX)
-		return berth_fail(err, BERTH_E_INVALID, "%d is no signal", signo);
-	if (sandbox_is_dead(sb))
-		return berth_fail(err, BERTH_E_NOT_FOUND, "container '%s' is dead", sb->id);
+	if (cgroup_is_frozen(&sb->cgroup))
+		(void)cgroup_freeze(&sb->cgroup, false, NULL); /* waiting for its end will tell */
+}
+
+static int send_signal(struct berth_sandbox *sb, int signo, uint32_t flags, struct berth_error *err)
+{
 	if (flags & BERTH_SIGNAL_ALL)
 		return cgroup_signal(&sb->cgroup, signo, err);
 	if (kernel_pidfd_signal(sb->pidfd, signo) == 0)
 		return 0;
 	return berth_fail_errno(err, errno, "send signal %d to container '%s'", signo, sb->id);
+}
+
+int sandbox_signal(struct berth_sandbox *sb, int32_t signo, uint32_t flags, struct berth_error *err)
+{
+	int r;
+
+	if (signo < 0 || signo > SIGRTMAX)
+		return berth_fail(err, BERTH_E_INVALID, "%d is no signal", signo);
+	if (sandbox_is_dead(sb))
+		return berth_fail(err, BERTH_E_NOT_FOUND, "container '%s' is dead", sb->id);
+	r = send_signal(sb, signo, flags, err);
+	if (r == 0 && signo == SIGKILL)
+		thaw_for_kill(sb);
+	return r;
 }
 
 /* Take the status of a process that has ended. One that is not our child has told it to another. */
@@ -113,6 +130,7 @@ int sandbox_kill(struct berth_sandbox *sb, struct berth_error *err)
 	if (sb->pidfd >= 0 && !sb->exited) {
 		if (kernel_pidfd_signal(sb->pidfd, SIGKILL) < 0 && errno != ESRCH)
 			return berth_fail_errno(err, errno, "kill container '%s'", sb->id);
+		thaw_for_kill(sb);
 		if (!has_ended(sb, KILL_WAIT_MS))
 			return berth_fail(err, BERTH_E_TIMEOUT, "container '%s' does not end",
 					  sb->id);
@@ -140,6 +158,7 @@ static int kill_others(struct berth_sandbox *sb, struct berth_error *err)
 		r = cgroup_signal(&sb->cgroup, SIGKILL, err);
 		if (r < 0)
 			return r;
+		thaw_for_kill(sb);
 		(void)poll(NULL, 0, round < 10 ? 1 : 20);
 	}
 	return berth_fail(err, BERTH_E_TIMEOUT, "processes of container '%s' do not end", sb->id);
