@@ -278,9 +278,12 @@ int image_check(struct store *store, struct drivers *drivers, bool repair, struc
 		.err = err,
 		.repair = repair,
 	};
+	struct berth_error why = {0};
 	cleanup_fd int lock = -1;
-	int r = store_lock(store, ROWS_LOCK_KIND, ROWS_LOCK_NAME, true, &lock, err);
+	int r = store_lock(store, ROWS_LOCK_KIND, ROWS_LOCK_NAME, true, &lock, &why);
 
+	if (r < 0 && r != -BERTH_E_BUSY && err)
+		*err = why;
 	if (r == -BERTH_E_BUSY) {
 		c.repair = false;
 		return report(&c, "image.busy", "info", "check again later",

@@ -125,15 +125,18 @@ int sweep_count(struct store *store, uint64_t *ret_layers, uint64_t *ret_blobs,
 
 int image_sweep(struct store *store, struct drivers *drivers, struct berth_error *err)
 {
+	struct berth_error why = {0};
 	cleanup_fd int lock = -1;
 	uint64_t layers, blobs;
 	int r = sweep_count(store, &layers, &blobs, err);
 
 	if (r < 0 || layers + blobs == 0)
 		return r;
-	r = store_lock(store, ROWS_LOCK_KIND, ROWS_LOCK_NAME, true, &lock, err);
+	r = store_lock(store, ROWS_LOCK_KIND, ROWS_LOCK_NAME, true, &lock, &why);
 	if (r == -BERTH_E_BUSY)
 		return 0; /* somebody adds images, and needs perhaps what seems unused; he sweeps
 			     later */
+	if (r < 0 && err)
+		*err = why;
 	return r < 0 ? r : sweep_locked(store, drivers, err);
 }

@@ -24,7 +24,7 @@ static const char *const known_arch[] = {"386",	    "amd64",   "arm",	 "arm64", 
 /** A word in small letters; false: too long, or other letters than names of platforms have. */
 static bool copy_word(const char *from, size_t n, char out[static PLATFORM_WORD_MAX])
 {
-	if (n >= PLATFORM_WORD_MAX)
+	if (n >= PLATFORM_WORD_MAX || *from == '.' || *from == '-')
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		char c = from[i] >= 'A' && from[i] <= 'Z' ? (char)(from[i] | 0x20) : from[i];

@@ -89,13 +89,14 @@ static int single_quoted(struct scan *s, struct berth_error *err)
 static int double_quoted(struct scan *s, struct berth_error *err)
 {
 	while (*s->at != '"') {
-		char c = *s->at++;
+		char c = *s->at;
 		int r = 0;
 
 		if (c == '\0')
 			return berth_fail(err, BERTH_E_INVALID,
 					  "unexpected end of statement while looking for matching "
 					  "double-quote");
+		s->at++;
 		if (c == '$')
 			r = variable(s, err);
 		else if (c == '\\' && *s->at && strchr("\"$\\", *s->at))
