@@ -267,7 +267,7 @@ int container_make(struct container_host *h, const char *name, const struct reco
 		r = make_volumes(h, row, storage, err);
 	if (r < 0) {
 		/* what cannot be undone now is found by container_recover: the row says "creating" */
-		(void)container_erase(h, row, true, NULL);
+		(void)container_erase(h, row, &lock, true, NULL);
 		return r;
 	}
 	row->state = CONTAINER_CREATING;

@@ -28,9 +28,12 @@ int container_launch(struct container_host *h, struct container_row *row, int mo
 		     uint32_t attach, struct container_streams *ret_streams,
 		     struct berth_error *err);
 
-/** The lock is held; nothing runs. Row, view, directories, volumes' use. Absent parts are fine. */
-int container_erase(struct container_host *h, const struct container_row *row, bool volumes,
-		    struct berth_error *err);
+/**
+ * *@lock is held, and given back with its file on success; nothing runs. Row, view, directories, volumes' use.
+ * Absent parts are fine.
+ */
+int container_erase(struct container_host *h, const struct container_row *row, int *lock,
+		    bool volumes, struct berth_error *err);
 
 /** A sandbox whose monitor is dead: end its processes, remove its cgroups. None there: 0. (recover.c) */
 int container_sandbox_end(struct container_host *h, const struct container_row *row,

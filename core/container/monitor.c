@@ -3,7 +3,8 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/uio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/ident.h"
@@ -11,6 +12,9 @@
 #include "base/msg.h"
 #include "base/path.h"
 #include "base/process.h"
+
+/** Of a monitor; starting a process in a container that is short of everything takes its time. */
+enum { ANSWER_SECONDS = 60 };
 
 int monitor_send(int fd, uint16_t verb, uint32_t flags, int32_t a, int32_t b, const char *text,
 		 const int *fds, size_t n_fds, struct berth_error *err)
@@ -108,6 +112,9 @@ int monitor_expect(int fd, uint16_t verb, struct monitor_msg *msg, struct berth_
 	if (r < 0) {
 		if (r == -BERTH_E_UNREACHABLE)
 			return berth_fail(err, BERTH_E_UNREACHABLE, "the container's monitor ended");
+		if (r == -BERTH_E_BUSY)
+			return berth_fail(err, BERTH_E_TIMEOUT,
+					  "the container's monitor does not answer");
 		return r;
 	}
 	if (msg->head.verb == verb)
@@ -165,6 +172,7 @@ static int open_run_dir(struct container_host *h, const char *id, int *ret_fd,
 
 int monitor_connect(struct container_host *h, const char *id, int *ret_fd, struct berth_error *err)
 {
+	const struct timeval limit = {.tv_sec = ANSWER_SECONDS};
 	cleanup_fd int dir = -1;
 	int r;
 
@@ -173,6 +181,9 @@ int monitor_connect(struct container_host *h, const char *id, int *ret_fd, struc
 		r = msg_connect(dir, MONITOR_SOCKET, ret_fd, err);
 	if (r == -BERTH_E_UNREACHABLE || r == -BERTH_E_NOT_FOUND)
 		return berth_fail(err, BERTH_E_NOT_FOUND, "container %.12s has no monitor", id);
+	/* waiting for an end is by poll, and has no limit; an answer has one */
+	if (r == 0)
+		(void)setsockopt(*ret_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	return r;
 }
 

@@ -81,10 +81,8 @@ static int run_dir_remove(struct recovery *rec, const char *id, struct berth_err
 /** It is said to run, or to start, and no monitor is there: end what is left, and say so. */
 static int monitor_died(struct recovery *rec, struct container_row *row, struct berth_error *err)
 {
-	int r = container_sandbox_end(rec->h, row, err);
+	int r = container_finish(rec->h, row->id, err);
 
-	if (r == 0)
-		r = container_finish(rec->h, row->id, err);
 	if (r == 0)
 		r = run_dir_remove(rec, row->id, err);
 	if (r == 0)
@@ -103,6 +101,8 @@ static int adopt(struct recovery *rec, struct container_row *row, struct berth_e
 		r = monitor_send(monitor, MONITOR_STATUS, 0, 0, 0, NULL, NULL, 0, err);
 	if (r == 0)
 		r = monitor_expect(monitor, MONITOR_DONE, &msg, err);
+	if (r == 0 && msg.head.b)
+		return 0; /* it has ended already, and is being finished */
 	if (r == 0)
 		r = container_row_started(rec->h->store, row->id, msg.head.a, clock_now_ns(), err);
 	if (r == 0)
@@ -128,14 +128,14 @@ static int recover_one(struct recovery *rec, const char *id, struct berth_error 
 		return r;
 	switch (now->state) {
 	case CONTAINER_CREATING:
-		r = container_erase(rec->h, now, true, err);
+		r = container_erase(rec->h, now, &lock, true, err);
 		if (r == 0)
 			note(rec, now->id, "was half created: removed");
 		return r;
 	case CONTAINER_REMOVING:
 		r = container_sandbox_end(rec->h, now, err);
 		if (r == 0)
-			r = container_erase(rec->h, now, now->auto_remove, err);
+			r = container_erase(rec->h, now, &lock, now->auto_remove, err);
 		if (r == 0)
 			note(rec, now->id, "was half removed: removed");
 		return r;

@@ -18,8 +18,8 @@ static int remove_dir(int base, const char *id, struct berth_error *err)
 	return r < 0 ? r : remove_tree(parent, id, err);
 }
 
-int container_erase(struct container_host *h, const struct container_row *row, bool volumes,
-		    struct berth_error *err)
+int container_erase(struct container_host *h, const struct container_row *row, int *lock,
+		    bool volumes, struct berth_error *err)
 {
 	bool monitored = monitor_is_alive(h, row->id);
 	struct storage *storage;
@@ -39,6 +39,8 @@ int container_erase(struct container_host *h, const struct container_row *row, b
 		r = remove_dir(h->store->runfd, row->id, err);
 	if (r == 0)
 		r = container_row_delete(h->store, row->id, err);
+	if (r == 0)
+		store_lock_drop(h->store, CONTAINER_LOCK, row->id, lock);
 	return r;
 }
 
@@ -84,7 +86,8 @@ int container_remove(struct container_host *h, const char *ref, uint32_t flags,
 	if (r == -BERTH_E_NOT_FOUND && (flags & CONTAINER_REMOVE_FORCE))
 		return 0; /* its --rm was quicker */
 	if (r == 0)
-		r = container_erase(h, row, (flags & CONTAINER_REMOVE_VOLUMES) != 0, err);
+		r = container_erase(h, row, &lock, (flags & CONTAINER_REMOVE_VOLUMES) != 0,
+				    err);
 	return r;
 }
 
@@ -108,6 +111,12 @@ int container_finish(struct container_host *h, const char *id, struct berth_erro
 		return r;
 	if (!(row->state & (CONTAINER_ALIVE | CONTAINER_STARTING)))
 		return 0;
+	/* killed, the monitor has left processes and cgroups behind */
+	if (!monitor_is_alive(h, id)) {
+		r = container_sandbox_end(h, row, err);
+		if (r < 0)
+			return r;
+	}
 	(void)snprintf(path, sizeof(path), "containers/%s/" MONITOR_EXIT, id);
 	/* without that file the monitor died: the defaults above say what is known */
 	if (state_read(h->store->runfd, path, 4096, &text, &len, NULL) == 0 &&
@@ -119,7 +128,7 @@ int container_finish(struct container_host *h, const char *id, struct berth_erro
 	if (row->auto_remove) {
 		r = container_row_move(h->store, id, CONTAINER_ALIVE | CONTAINER_STARTING,
 				       CONTAINER_REMOVING, DB_LAZY, err);
-		return r < 0 ? r : container_erase(h, row, true, err);
+		return r < 0 ? r : container_erase(h, row, &lock, true, err);
 	}
 	return container_row_ended(h->store, id, CONTAINER_EXITED, (int)code, (uint32_t)flags,
 				   at ? at : clock_now_ns(), NULL, err);

@@ -8,12 +8,12 @@
 #include "base/log.h"
 
 /** A monitor that was killed while it launched could not clean up after itself. */
-static void clean_after(struct container_host *h, const struct container_row *row,
-			const struct berth_error *why)
+static void clean_after(struct container_host *h, const struct container_row *row)
 {
 	struct berth_error err = {0};
 
-	if (why->code == BERTH_E_UNREACHABLE && container_sandbox_end(h, row, &err) < 0)
+	/* one that is alive is cleaning up itself */
+	if (!monitor_is_alive(h, row->id) && container_sandbox_end(h, row, &err) < 0)
 		log_debug("container.start", "id=%s error='%s'", row->id, err.text);
 }
 
@@ -25,7 +25,7 @@ static void note_failure(struct container_host *h, const struct container_row *r
 
 	if (why->code == BERTH_E_EXEC)
 		code = why->sys_errno == ENOENT ? 127 : 126;
-	clean_after(h, row, why);
+	clean_after(h, row);
 	/* if even this fails, container_recover finds the row in "starting" */
 	(void)container_row_ended(h->store, row->id, CONTAINER_CREATED, code, 0, clock_now_ns(),
 				  why->text, NULL);
@@ -85,9 +85,9 @@ int container_run(struct container_host *h, const char *name, const struct recor
 	if (r == 0)
 		return 0;
 	if (row->auto_remove) {
-		clean_after(h, row, &why);
+		clean_after(h, row);
 		/* the row stays "starting" if that fails, and the next command tries again */
-		(void)container_erase(h, row, true, NULL);
+		(void)container_erase(h, row, &lock, true, NULL);
 	} else {
 		note_failure(h, row, &why);
 	}

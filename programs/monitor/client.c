@@ -236,7 +236,7 @@ static int watch(struct monitor *m, struct client *c, const struct monitor_msg *
 		c->can_finish = true;
 	if (m->ended) /* the finishing is under way: its end answers this one too */
 		c->can_finish = false;
-	return 0;
+	return m->finished ? finish_tell(m, c, false) : 0;
 }
 
 void client_serve(struct monitor *m, struct client *c)

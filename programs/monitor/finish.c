@@ -2,6 +2,7 @@
 #include "programs/monitor/monitor.h"
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,7 +24,7 @@ static void exit_write(struct monitor *m)
 		(void)!write(fd, text, (size_t)n);
 }
 
-static int send_exited(struct monitor *m, struct client *c, bool duty)
+int finish_tell(struct monitor *m, struct client *c, bool duty)
 {
 	return monitor_send(c->source.fd, MONITOR_EXITED, m->end.flags, m->end.code, duty, NULL,
 			    NULL, 0, NULL);
@@ -35,7 +36,7 @@ static bool give_duty(struct monitor *m)
 		if (!c->can_finish)
 			continue;
 		c->can_finish = c->watches = false;
-		if (send_exited(m, c, true) == 0) {
+		if (finish_tell(m, c, true) == 0) {
 			c->has_duty = true;
 			return true;
 		}
@@ -43,8 +44,13 @@ static bool give_duty(struct monitor *m)
 	return false;
 }
 
-/** Nobody is there to do it: `berth system finish ID`. */
-static void run_finisher(struct monitor *m)
+static void finish_over(struct monitor *m);
+
+/**
+ * Nobody is there to do it: `berth system finish ID`. It is not waited for here: it may wait for somebody who waits for an
+ * answer of ours.
+ */
+static void start_finisher(struct monitor *m)
 {
 	const char *argv[] = {m->program, "--config", m->config_file, "system", "finish", m->id, NULL};
 	const char *plain[] = {m->program, "system", "finish", m->id, NULL};
@@ -56,39 +62,53 @@ static void run_finisher(struct monitor *m)
 		.fds = fds,
 		.n_fds = 3,
 	};
-	struct process_status status;
-	cleanup_fd int pidfd = -1;
 
-	/* if this fails too, the next command finds a row that runs without a monitor */
-	if (process_spawn(&spec, &pidfd, NULL, NULL) == 0)
-		(void)process_wait(pidfd, &status, NULL);
+	m->finisher = (struct source){SOURCE_FINISHER, -1};
+	if (process_spawn(&spec, &m->finisher.fd, NULL, NULL) == 0 &&
+	    loop_watch(m, &m->finisher, EPOLLIN, NULL) == 0)
+		return;
+	/* then the next command finds a row that runs without a monitor */
+	finish_over(m);
 }
 
 void finish_begin(struct monitor *m)
 {
 	exit_write(m);
-	if (!give_duty(m)) {
-		run_finisher(m);
-		finish_next(m, true);
-	}
+	if (!give_duty(m))
+		start_finisher(m);
+}
+
+void finish_ended(struct monitor *m)
+{
+	struct process_status status;
+
+	(void)process_wait(m->finisher.fd, &status, NULL);
+	loop_unwatch(m, &m->finisher);
+	close_fd(&m->finisher.fd);
+	finish_over(m);
 }
 
 void finish_next(struct monitor *m, bool ok)
 {
+	if (ok)
+		finish_over(m);
+	else if (!give_duty(m))
+		start_finisher(m);
+}
+
+/** The database says so: tell everybody, tidy up, and let the clients go. */
+static void finish_over(struct monitor *m)
+{
 	struct client *next;
 
-	if (!ok) {
-		if (give_duty(m))
-			return;
-		run_finisher(m);
-	}
+	m->finished = true;
 	finish_tidy(m);
 	for (struct client *c = m->clients; c; c = next) {
 		bool behind = c->sink[0].n_late > 0 || c->sink[1].n_late > 0;
 
 		next = c->next;
 		if (c->watches)
-			(void)send_exited(m, c, false);
+			(void)finish_tell(m, c, false);
 		c->watches = c->has_duty = c->can_finish = false;
 		/* who has not taken all output yet keeps us until it has, or goes */
 		if (!behind)

@@ -25,7 +25,7 @@ int loop_init(struct monitor *m, struct berth_error *err)
 		return berth_fail_errno(err, errno, "make a signal descriptor");
 	m->listener = (struct source){SOURCE_LISTENER, -1};
 	m->output[0].source.fd = m->output[1].source.fd = -1;
-	m->sandbox_end.fd = -1;
+	m->sandbox_end.fd = m->finisher.fd = -1;
 	return loop_watch(m, &m->signals, EPOLLIN, err);
 }
 
@@ -95,6 +95,8 @@ static void dispatch(struct monitor *m, struct source *source)
 		sandbox_ended(m);
 	} else if (source == &m->signals) {
 		signal_came(m);
+	} else if (source == &m->finisher) {
+		finish_ended(m);
 	} else if (source == &m->output[0].source || source == &m->output[1].source) {
 		output_read(m, (struct output *)source);
 	} else if ((c = client_of(m, source))) {
@@ -112,7 +114,7 @@ void loop_run(struct monitor *m)
 	struct epoll_event events[16];
 
 	/* after the end only clients that still take output, or that finish, keep us */
-	while (!m->ended || m->clients) {
+	while (!m->finished || m->clients) {
 		int n = epoll_wait(m->epoll, events, sizeof(events) / sizeof(events[0]), -1);
 
 		for (int i = 0; i < n; i++)

@@ -23,7 +23,7 @@
 enum { CLIENTS_MAX = 256, STREAMS = 2 };
 
 /** What an epoll event is about; the first member of everything that is polled. */
-enum source_kind { SOURCE_LISTENER, SOURCE_CLIENT, SOURCE_OUTPUT, SOURCE_SANDBOX, SOURCE_EXEC, SOURCE_SINK, SOURCE_SIGNAL };
+enum source_kind { SOURCE_LISTENER, SOURCE_CLIENT, SOURCE_OUTPUT, SOURCE_SANDBOX, SOURCE_EXEC, SOURCE_SINK, SOURCE_SIGNAL, SOURCE_FINISHER };
 struct source {
 	enum source_kind kind;
 	int fd; /* -1: not polled */
@@ -78,12 +78,12 @@ struct monitor {
 	int stdin_w;   /* the container's stdin, kept for those who attach; -1 when it is closed */
 	int console;   /* master of its terminal */
 	int epoll;
-	struct source listener, sandbox_end, signals;
+	struct source listener, sandbox_end, signals, finisher;
 	struct output output[STREAMS];
 	struct client *clients;
 	struct exec *execs;
 	unsigned int n_clients;
-	bool log_failed, ended;
+	bool log_failed, ended, finished;
 	struct berth_exit end;
 };
 
@@ -116,10 +116,14 @@ void client_exec_ended(struct monitor *m, struct exec *x);
 void client_take_sinks(struct client *c, struct monitor_msg *msg, size_t first, bool lossless);
 
 /* finish.c */
+/** EXITED to @c; @duty: it is the one to finish. */
+int finish_tell(struct monitor *m, struct client *c, bool duty);
 /** The container has ended: tell a client that can finish, or run `berth system finish`. */
 void finish_begin(struct monitor *m);
 /** The client with the duty is done (@ok) or gone: tell the others, or give the duty on. */
 void finish_next(struct monitor *m, bool ok);
+/** `berth system finish` has ended. */
+void finish_ended(struct monitor *m);
 /** Cgroups and run-time directory; then the lock is given back. Once. */
 void finish_tidy(struct monitor *m);
 /** With --rm: empty the storage driver's trash, now that nobody waits any more. */

@@ -139,8 +139,10 @@ static int prepare_hooks(struct launch *l, struct berth_error *err)
 				&l->plan.become.start_container, err);
 	if (r < 0)
 		return r;
-	l->plan.wait_hooks = l->prestart.n || l->create_runtime.n || l->plan.create_container.n;
-	if (l->plan.wait_hooks || l->plan.become.start_container.n)
+	/* the last ones do not run then, but are told of a process that there is only then */
+	l->plan.wait_hooks = l->prestart.n || l->create_runtime.n || l->plan.create_container.n ||
+			     l->plan.become.start_container.n;
+	if (l->plan.wait_hooks)
 		r = hooks_open(&l->state_memfd, err);
 	l->plan.become.state_fd = l->state_memfd;
 	return r;
@@ -210,7 +212,6 @@ static int fill_sandbox(struct launch *l, struct berth_error *err)
 
 	sb->iso = l->iso;
 	sb->outlives = (l->in.flags & BERTH_LAUNCH_OUTLIVE) != 0;
-	sb->is_child = true;
 	sb->has_personality = s->has_personality;
 	sb->personality = s->personality;
 	r = str_copy(l->in.id, &sb->id, err);
@@ -235,6 +236,8 @@ static int fill_sandbox(struct launch *l, struct berth_error *err)
 		sb->state_fd = fcntl(l->in.state_fd, F_DUPFD_CLOEXEC, 3);
 		r = sb->state_fd < 0 ? berth_fail_errno(err, errno, "state directory") : 0;
 	}
+	if (r == 0 && sb->outlives)
+		r = state_dir_of(sb->state_fd, &sb->state_dir, err);
 	sb->is_init = s->ns[SPEC_NS_PID].given && !s->ns[SPEC_NS_PID].path;
 	for (int k = 0; k < SPEC_NS_COUNT; k++)
 		if (s->ns[k].given || (k == SPEC_NS_NET && l->in.netns_fd >= 0))
@@ -514,7 +517,7 @@ static int connect_start(struct berth_sandbox *sb, struct berth_error *err)
 	struct berth_error why = {0};
 	int r;
 
-	if (!sb->outlives)
+	if (!sb->outlives || sb->state_fd < 0)
 		return berth_fail(err, BERTH_E_NOT_FOUND,
 				  "container '%s' ended with the process that made it", sb->id);
 	r = msg_connect(sb->state_fd, START_SOCKET, &sb->channel, &why);

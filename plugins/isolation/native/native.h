@@ -58,7 +58,6 @@ struct berth_sandbox {
 	int pidfd;
 	uint64_t start_ticks; /* of the process, so that its pid is never another's */
 	uint64_t started_ns;
-	bool is_child;	      /* ours to reap */
 	bool outlives;	      /* waits for start at a socket, not at our channel */
 	int channel;	      /* -1 when started, or not ours */
 	struct cgroup cgroup;
@@ -71,8 +70,8 @@ struct berth_sandbox {
 	unsigned long personality;
 
 	char *version, *bundle, *annotations, *hooks; /* NULL if there are none */
-	char *state_dir;
-	int state_fd; /* of the container, or -1 */
+	char *state_dir; /* of the container, for who starts it later; NULL */
+	int state_fd;	 /* the same, or -1 */
 	bool exited;
 	struct berth_exit exit;
 	bool poststop_done;
@@ -183,6 +182,8 @@ int state_recover(struct berth_isolation *iso, const char *id, struct berth_str 
 /** The state as hooks and listeners are told it. */
 int state_describe(const struct berth_sandbox *sb, const char *status, struct str *out,
 		   struct berth_error *err);
+/** Where directory @fd is. */
+int state_dir_of(int fd, char **ret, struct berth_error *err);
 /** Clock ticks after boot at which @pid started; 0 if there is none. */
 uint64_t state_start_ticks(pid_t pid);
 

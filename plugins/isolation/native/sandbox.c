@@ -93,8 +93,8 @@ static void take_status(struct berth_sandbox *sb)
 
 	*e = (struct berth_exit){.size = sizeof(*e), .at_ns = (uint64_t)clock_now_ns()};
 	do
-		r = sb->is_child ? waitid((idtype_t)P_PIDFD, (id_t)sb->pidfd, &info, WEXITED) : -1;
-	while (r < 0 && sb->is_child && errno == EINTR);
+		r = sb->pidfd < 0 ? -1 : waitid((idtype_t)P_PIDFD, (id_t)sb->pidfd, &info, WEXITED);
+	while (r < 0 && sb->pidfd >= 0 && errno == EINTR);
 	if (r < 0) {
 		e->flags |= BERTH_EXIT_UNKNOWN;
 		e->code = 128 + SIGKILL;

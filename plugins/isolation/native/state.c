@@ -32,6 +32,19 @@ uint64_t state_start_ticks(pid_t pid)
 	return at ? strtoull(at + 1, NULL, 10) : 0;
 }
 
+int state_dir_of(int fd, char **ret, struct berth_error *err)
+{
+	struct fd_path link = fd_path(fd);
+	char path[STAT_MAX];
+	ssize_t n = readlink(link.text, path, sizeof(path));
+
+	if (n < 0 || n == sizeof(path))
+		return berth_fail_errno(err, n < 0 ? errno : ENAMETOOLONG,
+					"find the state directory");
+	*ret = strndup(path, (size_t)n);
+	return *ret ? 0 : no_memory(err);
+}
+
 int state_describe(const struct berth_sandbox *sb, const char *status, struct str *out,
 		   struct berth_error *err)
 {
@@ -79,7 +92,10 @@ int state_save(struct berth_sandbox *sb, struct berth_sink *sink, struct berth_e
 		jw_key_str(&w, "Uids", sb->uids);
 		jw_key_str(&w, "Gids", sb->gids);
 	}
-	jw_key_str(&w, "CgroupPath", sb->cgroup.path ? sb->cgroup.path : "");
+	if (sb->state_dir)
+		jw_key_str(&w, "StateDir", sb->state_dir);
+	if (sb->cgroup.path)
+		jw_key_str(&w, "CgroupPath", sb->cgroup.path);
 	jw_key_str(&w, "Version", sb->version);
 	if (sb->bundle)
 		jw_key_str(&w, "Bundle", sb->bundle);
@@ -173,6 +189,8 @@ static int take_state(struct berth_sandbox *sb, const struct record *state, stru
 	if (r == 0)
 		r = take_text(state, "Gids", &sb->gids, err);
 	if (r == 0)
+		r = take_text(state, "StateDir", &sb->state_dir, err);
+	if (r == 0)
 		r = take_text(state, "Version", &sb->version, err);
 	if (r == 0)
 		r = take_text(state, "Bundle", &sb->bundle, err);
@@ -187,6 +205,13 @@ static int take_state(struct berth_sandbox *sb, const struct record *state, stru
 	return r;
 }
 
+/* Without it only start is not possible any more. */
+static void find_state_dir(struct berth_sandbox *sb)
+{
+	if (sb->state_dir)
+		sb->state_fd = open(sb->state_dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 /* The same process as then? Its pid alone may be another's by now. */
 static void find_process(struct berth_sandbox *sb)
 {
@@ -197,21 +222,18 @@ static void find_process(struct berth_sandbox *sb)
 		close_fd(&sb->pidfd);
 }
 
-/* Nothing was saved: only its groups can be known, from the specification. */
-static const char *groups_of(const struct record *state)
+static int find_groups(struct berth_sandbox *sb, const struct record *state,
+		       struct berth_error *err)
 {
 	const char *path = record_str(record_get(state, "CgroupPath"));
-
-	return path ? path : record_str(record_path(state, "linux.cgroupsPath"));
-}
-
-static int find_groups(struct berth_sandbox *sb, const char *path, struct berth_error *err)
-{
 	cleanup_free char *usual = NULL;
 	int r = cgroup_host_find(&sb->iso->cgroups, err);
 
 	if (r < 0)
 		return r;
+	if (path) /* saved, so it is complete */
+		return cgroup_find(&sb->iso->cgroups, path, &sb->cgroup, err);
+	path = record_str(record_path(state, "linux.cgroupsPath"));
 	if (!path || path[0] != '/') {
 		usual = str_fmt("/berth/%s", path && *path ? path : sb->id);
 		path = usual;
@@ -242,9 +264,10 @@ int state_recover(struct berth_isolation *iso, const char *id, struct berth_str 
 	if (r == 0)
 		r = take_state(sb, tree, err);
 	if (r == 0)
-		r = find_groups(sb, groups_of(tree), err);
+		r = find_groups(sb, tree, err);
 	if (r == 0) {
 		find_process(sb);
+		find_state_dir(sb);
 		if (sb->pidfd < 0 && sb->cgroup.n == 0)
 			r = berth_fail(err, BERTH_E_NOT_FOUND, "there is no container '%s'", id);
 	}
