@@ -118,9 +118,10 @@ static size_t whole_end(const struct log_file *log)
 struct log_place log_file_tail(const struct log_file *log, const struct log_select *select,
 			       int64_t lines)
 {
-	size_t end = whole_end(log), at;
+	size_t end = whole_end(log), at, later = end;
 	bool at_end = true; /* a newline at the very end ends the last line, and begins none */
 	int64_t found = 0;
+	int stream = 0;
 	struct frame f;
 
 	if (lines <= 0)
@@ -128,9 +129,16 @@ struct log_place log_file_tail(const struct log_file *log, const struct log_sele
 	for (; frame_before(log, end, &at, &f); end = at) {
 		if (!selected(select, &f))
 			continue;
+		/* where one stream interrupts the other, a line begins, whatever came before */
+		if (stream && f.stream != stream && log->p[at + sizeof(f) + f.len - 1] != '\n' &&
+		    ++found == lines)
+			return (struct log_place){later, 0};
+		stream = f.stream;
+		later = at;
 		for (size_t i = f.len; i-- > 0; at_end = false)
 			if (log->p[at + sizeof(f) + i] == '\n' && !at_end && ++found == lines)
-				return (struct log_place){at, i + 1};
+				return i + 1 < f.len ? (struct log_place){at, i + 1}
+						     : (struct log_place){at + f.len + FRAME_MIN, 0};
 	}
 	return (struct log_place){0, 0};
 }

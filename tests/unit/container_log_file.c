@@ -96,6 +96,20 @@ START_TEST(a_last_line_without_newline_is_a_line)
 }
 END_TEST
 
+START_TEST(where_the_streams_change_a_line_begins)
+{
+	int fd = new_log();
+
+	put(fd, LOG_STDOUT, 1, "a\nb\nno newline");
+	put(fd, LOG_STDERR, 2, "wrong\n");
+	put(fd, LOG_STDOUT, 3, "c\n");
+	ck_assert_str_eq(read_log(fd, &all, 1), "c\n");
+	ck_assert_str_eq(read_log(fd, &all, 2), "wrong\nc\n");
+	ck_assert_str_eq(read_log(fd, &all, 3), "no newlinewrong\nc\n");
+	ck_assert_str_eq(read_log(fd, &all, 4), "b\nno newlinewrong\nc\n");
+}
+END_TEST
+
 START_TEST(an_empty_log_reads_as_nothing)
 {
 	int fd = new_log();
@@ -160,7 +174,7 @@ int main(void)
 {
 	return CK_MAIN("container/log_file", what_was_written_is_read, streams_and_times_are_selected,
 		       the_tail_counts_lines_not_frames, a_last_line_without_newline_is_a_line,
-		       an_empty_log_reads_as_nothing, a_frame_that_is_cut_off_ends_the_log,
+		       where_the_streams_change_a_line_begins, an_empty_log_reads_as_nothing, a_frame_that_is_cut_off_ends_the_log,
 		       garbage_is_never_read_beyond_its_end, a_frame_that_is_too_long_is_refused,
 		       a_full_disk_leaves_whole_frames);
 }
