@@ -78,8 +78,12 @@ static int start(struct run *run, struct berth_error *err)
 {
 	const char *name = options_str(run->o, "name");
 	struct cli *cli = run->cli;
-	int r = cli_engine_cancellable(cli, err);
+	int r = cli_config(cli, err);
 
+	if (r == 0) {
+		container_prelaunch(&cli->engine->host, run->body);
+		r = cli_engine_cancellable(cli, err);
+	}
 	if (r == 0)
 		r = container_run(&cli->engine->host, name && name[0] ? name : NULL, run->body,
 				  attach_flags(run), run->id, &run->streams, err);

@@ -73,7 +73,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* sorted, each once; "ALL" makes the others needless */
+/* sorted, each once */
 static int set_caps(const struct options *o, const char *flag, struct record *body, const char *key,
 		    struct berth_error *err)
 {
@@ -88,8 +88,6 @@ static int set_caps(const struct options *o, const char *flag, struct record *bo
 	n = strv_len(names);
 	if (n == 0)
 		return 0;
-	if (strv_has(names, "ALL"))
-		return body_append(body, key, record_new_str("ALL"), err);
 	qsort(names, n, sizeof(*names), by_name);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (i == 0 || strcmp(names[i - 1], names[i]) != 0)

@@ -161,6 +161,16 @@ START_TEST(ps_without_truncation_prints_all)
 }
 END_TEST
 
+START_TEST(names_by_which_others_link_to_it_are_not_its_own)
+{
+	cleanup_record struct record *list =
+		parse("[{\"Id\":\"aa\",\"Names\":[\"/db/link\",\"/web\"]}]");
+
+	ck_ok(ps("{{.Names}}", false, true, list));
+	ck_assert_str_eq(str_text(&out), "web\n");
+}
+END_TEST
+
 START_TEST(ps_has_dockers_columns)
 {
 	ck_assert_str_eq(
@@ -349,7 +359,8 @@ int main(void)
 		       width_counts_characters, a_column_ends_with_the_lines_that_have_it,
 		       many_tabs_are_only_text, what_is_too_long_ends_with_an_ellipsis,
 		       ps_prints_dockers_table, ps_of_nothing_is_the_headings, ps_quiet_prints_ids,
-		       ps_without_truncation_prints_all, ps_has_dockers_columns,
+		       ps_without_truncation_prints_all,
+		       names_by_which_others_link_to_it_are_not_its_own, ps_has_dockers_columns,
 		       ps_as_json_has_dockers_keys_in_dockers_order,
 		       tables_of_templates_have_headings,
 		       a_column_that_is_not_there_is_an_error_also_without_rows,

@@ -319,6 +319,19 @@ START_TEST(widths_of_printf_are_limited)
 }
 END_TEST
 
+START_TEST(numbers_that_do_not_fit_are_refused)
+{
+	struct template *t;
+
+	ck_prints("9223372036854775807 -9223372036854775808",
+		  "{{9223372036854775807}} {{-9223372036854775808}}", "{}");
+	ck_fails(BERTH_E_INVALID, template_parse("{{9223372036854775808}}", &t, &err));
+	ck_fails(BERTH_E_INVALID, template_parse("{{-9223372036854775809}}", &t, &err));
+	ck_fails(BERTH_E_INVALID, template_parse("{{0x10000000000000000}}", &t, &err));
+	ck_fails(BERTH_E_INVALID, template_parse("{{1e999}}", &t, &err));
+}
+END_TEST
+
 START_TEST(too_many_operands_and_variables_are_refused)
 {
 	cleanup_free char *operands = repeat("{{print ", "1 ", 100, "}}");
@@ -361,6 +374,6 @@ int main(void)
 		what_is_used_can_be_asked, deep_nesting_is_refused,
 		a_template_has_a_greatest_length, loops_within_loops_come_to_an_end,
 		memory_has_a_limit, widths_of_printf_are_limited,
-		too_many_operands_and_variables_are_refused,
+		numbers_that_do_not_fit_are_refused, too_many_operands_and_variables_are_refused,
 		constructs_that_are_not_there_are_named);
 }
