@@ -33,7 +33,14 @@ struct container_host {
 	const char *monitor;	   /**< path of berth-monitor */
 	const char *init;	   /**< path of berth-init */
 	const char *config_file;   /**< as --config gave it, or NULL */
+	int spare_monitor;	   /**< of container_prelaunch; -1: none */
 };
+
+/**
+ * Start the monitor of a container_run to come, before the store is even open: it loads its driver meanwhile on
+ * another core. Best effort; a run that never comes costs nothing but that process, which ends by itself.
+ */
+void container_prelaunch(struct container_host *h, const struct record *body);
 
 /**
  * `create`: @body is ContainerCreate; @name NULL: a random one. Our own keys in HostConfig: "StorageDriver",

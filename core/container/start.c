@@ -58,6 +58,14 @@ int container_start(struct container_host *h, const char *ref, uint32_t attach,
 	return r;
 }
 
+void container_prelaunch(struct container_host *h, const struct record *body)
+{
+	const char *isolation;
+
+	if (h->spare_monitor < 0 && container_isolation_name(h, body, &isolation, NULL) == 0)
+		(void)monitor_spawn(h, isolation, &h->spare_monitor, NULL);
+}
+
 int container_run(struct container_host *h, const char *name, const struct record *body,
 		  uint32_t attach, char *ret_id, struct container_streams *ret_streams,
 		  struct berth_error *err)
@@ -69,9 +77,9 @@ int container_run(struct container_host *h, const char *name, const struct recor
 	int r;
 
 	ret_id[0] = '\0';
-	/* the monitor loads its driver on the other core while this process does the database's work */
+	monitor = steal_fd(&h->spare_monitor);
 	r = container_isolation_name(h, body, &isolation, err);
-	if (r == 0)
+	if (r == 0 && monitor < 0)
 		r = monitor_spawn(h, isolation, &monitor, err);
 	if (r == 0)
 		r = container_make(h, name, body, &row, &lock, NULL, err);

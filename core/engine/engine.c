@@ -78,6 +78,7 @@ int engine_open(const struct engine_options *options, struct engine **ret, struc
 
 	if (!e)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	e->host.spare_monitor = -1;
 	r = config_load(options->config_file, options->defaults, &e->config, err);
 	if (r == 0)
 		r = overrides(e, options, err);
@@ -101,6 +102,7 @@ int engine_open(const struct engine_options *options, struct engine **ret, struc
 		.monitor = e->monitor,
 		.init = e->init,
 		.config_file = e->config->file,
+		.spare_monitor = -1,
 	};
 	*ret = steal_ptr(e);
 	return 0;
@@ -170,6 +172,7 @@ void engine_close(struct engine *e)
 		return;
 	if (e->store && (e->store->left_trash || db_wants_tidy(e->store->db)))
 		tidy_in_background(e);
+	close_fd(&e->host.spare_monitor);
 	drivers_free(e->drivers);
 	store_close(e->store);
 	op_free(e->op);
