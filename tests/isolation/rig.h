@@ -74,6 +74,8 @@ void box_silent(struct box *b, const char *line);
 const char *box_line(struct box *b, const char *part);
 void box_destroy(struct box *b);
 void box_end(struct box *b);
+/** The same without looking: of two, the one that was made first is to be the last, and looks. */
+void box_drop(struct box *b);
 int32_t box_pid(struct box *b);
 
 /** One more process that does @words; its pidfd, and what it prints goes where the box's does. */

@@ -189,20 +189,8 @@ START_TEST(two_containers_do_not_see_each_other)
 	ck_assert_int_gt(box_pid(&b), 0);
 	ck_ok(b.ops->signal(b.sb, SIGKILL, 0, &err));
 	ck_assert_int_eq(box_wait(&b).code, 137);
-	box_destroy(&a);
-	box_destroy(&b);
-	b.fds_before = a.fds_before; /* both end here */
-	a.ops->forget(a.sb);
-	a.sb = NULL;
-	lent_load(rig.driver)->close(a.iso);
-	record_free(a.spec);
-	str_done(&a.printed);
-	(void)close(a.out);
-	(void)close(a.out_write);
-	(void)close(a.root_fd);
-	(void)close(a.own_fd);
-	(void)close(a.state_fd);
-	box_end(&b);
+	box_drop(&b);
+	box_end(&a);
 }
 END_TEST
 
