@@ -91,6 +91,8 @@ static int mounts_write(struct jw *w, struct container_host *h, const struct con
 					  : "";
 		cleanup_free char *data = str_fmt("%s/volumes/%s/_data", h->config->root, name);
 
+		if (m->hidden)
+			continue;
 		jw_object_begin(w);
 		jw_key_str(w, "Type", m->type);
 		if (volume)

@@ -2,8 +2,10 @@
 #include "core/container/make.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/ident.h"
@@ -76,8 +78,34 @@ static int ensure_layers(struct container_host *h, const struct image *image,
 	return r;
 }
 
+/** What depends on this container alone: docker shows it in `inspect`, so it is kept. */
+static int settle(struct container_row *row, const char *network, struct record *warnings,
+		  struct berth_error *err)
+{
+	struct record *config = record_get(row->merged, "Config");
+	struct record *said = record_get(row->merged, "Warnings");
+	const char *hostname = record_str(record_get(config, "Hostname"));
+	int r = record_set_str(record_get(row->merged, "HostConfig"), "NetworkMode", network, err);
+
+	if (r == 0 && (!hostname || !*hostname)) {
+		char name[HOST_NAME_MAX + 1] = "";
+		const char *uts = record_str(record_path(row->merged, "HostConfig.UTSMode"));
+
+		if (str_eq(network, "host") || str_eq(uts, "host"))
+			(void)gethostname(name, sizeof(name) - 1);
+		else
+			(void)snprintf(name, sizeof(name), "%.*s", IDENT_SHORT, row->id);
+		r = record_set_str(config, "Hostname", name, err);
+	}
+	for (size_t i = 0; i < record_len(said) && r == 0 && warnings; i++)
+		r = record_append(warnings, record_ref(record_at(said, i)), err);
+	record_unset(row->merged, "Warnings");
+	return r;
+}
+
 static int row_fill(struct container_host *h, const struct record *body, const struct image *image,
-		    struct storage *storage, struct container_row *row, struct berth_error *err)
+		    struct storage *storage, struct container_row *row, struct record *warnings,
+		    struct berth_error *err)
 {
 	const struct record *host;
 	const char *isolation, *mode;
@@ -103,7 +131,8 @@ static int row_fill(struct container_host *h, const struct record *body, const s
 	}
 	row->auto_remove = record_bool_or(record_get(host, "AutoRemove"), false);
 	row->created_ns = clock_now_ns();
-	return str_copy(mode, &row->network, err);
+	r = str_copy(mode, &row->network, err);
+	return r < 0 ? r : settle(row, row->network, warnings, err);
 }
 
 /** Insert the row; a @name of NULL gets random ones until one is free. */
@@ -241,20 +270,19 @@ int container_make(struct container_host *h, const char *name, const struct reco
 	char id[IDENT_ID_MAX];
 	int r;
 
-	(void)warnings;
 	if (!row)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	r = image_of(h, body, &image, err);
 	if (r == 0)
 		r = drivers_storage(h->drivers, wanted_driver(body, "StorageDriver"), &storage, err);
 	if (r == 0)
-		r = row_fill(h, body, image, storage, row, err);
-	if (r == 0)
-		r = ensure_layers(h, image, storage, err);
-	if (r == 0)
 		r = ident_random(id, err);
 	if (r == 0)
 		r = str_copy(id, &row->id, err);
+	if (r == 0)
+		r = row_fill(h, body, image, storage, row, warnings, err);
+	if (r == 0)
+		r = ensure_layers(h, image, storage, err);
 	if (r == 0)
 		r = store_lock(h->store, CONTAINER_LOCK, id, false, &lock, err);
 	if (r == 0)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "programs/monitor/monitor.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -78,7 +77,7 @@ int main(int argc, char **argv)
 		finish_tidy(&m);
 		return 125;
 	}
-	(void)malloc_trim(0);
+	trim();
 	loop_run(&m);
 	finish_tidy(&m);
 	finish_reclaim(&m);

@@ -7,6 +7,7 @@
  *   loop.c      one epoll loop: output, clients, ends of processes
  *   output.c    from the container's pipes or terminal to the log and to those attached
  *   client.c    requests
+ *   trim.c      the memory of the launch is given back
  *   finish.c    the end: who makes the database say so, and tidying up
  *
  * It is single-threaded and keeps little memory: what is big is on the stack of a phase that is over, or
@@ -114,6 +115,10 @@ void client_free(struct monitor *m, struct client *c);
 void client_exec_ended(struct monitor *m, struct exec *x);
 /** Give the streams that @msg's flags and descriptors name to client @c, from descriptor @first on. */
 void client_take_sinks(struct client *c, struct monitor_msg *msg, size_t first, bool lossless);
+
+/* trim.c */
+/** The launch is over, and took far more memory than what is to come: give it back. */
+void trim(void);
 
 /* finish.c */
 /** EXITED to @c; @duty: it is the one to finish. */

@@ -109,6 +109,9 @@ def working_directory_user_and_entrypoint():
 @test
 def names_hosts_and_resolvers():
     equal(e.ok("run", "--rm", "--hostname", "moby", "busybox", "hostname"), "moby\n")
+    cid = e.ok("create", "busybox", "hostname").strip()
+    equal(e.ok("start", "-a", cid), cid[:12] + "\n")
+    e.ok("rm", cid)
     out = e.ok("run", "--rm", "--add-host", "db:10.1.2.3", "busybox", "cat", "/etc/hosts")
     contains(out, "127.0.0.1\tlocalhost")
     contains(out, "10.1.2.3\tdb")
