@@ -153,10 +153,10 @@ class Engine:
 
     # --- what may be left behind -------------------------------------------------------------
 
-    @staticmethod
-    def mounts():
+    def mounts(self):
+        """Mounts that the host sees and that have to do with us; others come and go as they like."""
         with open("/proc/self/mountinfo") as f:
-            return sorted(line.split(" ", 4)[4].split(" ")[0] for line in f)
+            return sorted(line.strip() for line in f if self.dir in line)
 
     def cgroups(self):
         found = []
