@@ -6,19 +6,58 @@
 #include "rig.h"
 
 #include <dirent.h>
+#include <signal.h>
 
-/* The groups' parent in each hierarchy; containers remove their own. */
-static void remove_parents(void)
+int rig_dir(char path[static 96])
+{
+	return ck_dir_at(path);
+}
+
+static void kill_all(const char *group)
+{
+	char path[700];
+	const char *p;
+
+	(void)snprintf(path, sizeof(path), "%s/freezer.state", group);
+	if (access(path, F_OK) == 0)
+		ck_write(AT_FDCWD, path, "THAWED");
+	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", group);
+	for (p = ck_text(AT_FDCWD, path); p && *p; p += strcspn(p, "\n") + 1)
+		(void)kill((pid_t)atol(p), SIGKILL);
+	for (int i = 0; i < 200 && rmdir(group) < 0 && errno == EBUSY; i++)
+		(void)usleep(5000);
+}
+
+/* The groups' parent in each hierarchy; what is in there is left by tests that failed. */
+static void remove_groups(const char *tree)
+{
+	char parent[300];
+	const struct dirent *e;
+	DIR *dir;
+
+	(void)snprintf(parent, sizeof(parent), "/sys/fs/cgroup/%s%s", tree, rig.groups);
+	dir = opendir(parent);
+	while (dir && (e = readdir(dir))) {
+		char group[600];
+
+		(void)snprintf(group, sizeof(group), "%s/%s", parent, e->d_name);
+		if (e->d_type == DT_DIR && e->d_name[0] != '.')
+			kill_all(group);
+	}
+	if (dir)
+		(void)closedir(dir);
+	(void)rmdir(parent);
+}
+
+static void remove_all_groups(void)
 {
 	DIR *dir = opendir("/sys/fs/cgroup");
 	const struct dirent *e;
 
-	while (dir && (e = readdir(dir))) {
-		char path[512];
-
-		(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/%s%s", e->d_name, rig.groups);
-		(void)rmdir(path); /* not in all of them */
-	}
+	remove_groups("");
+	while (dir && (e = readdir(dir)))
+		if (e->d_name[0] != '.' && strlen(e->d_name) < 100)
+			remove_groups(e->d_name);
 	if (dir)
 		(void)closedir(dir);
 }
@@ -56,6 +95,6 @@ int main(int argc, char *argv[])
 	n += hook_cases(cases + n);
 	n += refuse_cases(cases + n);
 	r = ck_main("isolation", cases);
-	remove_parents();
+	remove_all_groups();
 	return r;
 }

@@ -42,10 +42,10 @@ struct box {
 	int out, out_write; /* what it prints; our end, its end */
 	struct str printed;
 	int fds_before;
-	size_t mounts_before;
-	size_t root_used;
 };
 
+/** A new empty directory of this test; main.c has it. */
+int rig_dir(char path[static 96]);
 /** A new one, not created yet, which will do @words (separated by blanks). */
 struct box box(const char *words);
 void box_words(struct box *b, const char *words);
