@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * image_work: the heavy half of core/image, in a shared object of its own (`berth-image.so` in the
+ * image_work: the heavy half of core/image, in a shared object of its own (`berth-image.part` in the
  * driver directory's parent), loaded when bytes of images are read or written.
  *
  * image_work_load() (light side) opens it and gives the table; each program's copy of the core and

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Finds and opens the part of core/image that links libarchive and libcrypto. It is a file of ours,
- * berth-image.so, looked for in each of the config's driver_dirs: an installed engine has it beside
+ * berth-image.part, looked for in each of the config's driver_dirs: an installed engine has it beside
  * its drivers, and a build tree names its directory there as well. It is trusted like a driver: the
  * file and its directory belong to root (or to who runs this), and nobody else may write to them.
  */
@@ -13,7 +13,7 @@
 #include "base/path.h"
 #include "core/image/image_work.h"
 
-#define MODULE "berth-image.so"
+#define MODULE "berth-image.part"
 
 static bool is_ours(const struct stat *st)
 {
