@@ -13,16 +13,26 @@ int rig_dir(char path[static 96])
 	return ck_dir_at(path);
 }
 
+/* Outside of a case nothing can be asserted. */
 static void kill_all(const char *group)
 {
 	char path[700];
-	const char *p;
+	char pids[4096];
+	int fd;
+	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "%s/freezer.state", group);
-	if (access(path, F_OK) == 0)
-		ck_write(AT_FDCWD, path, "THAWED");
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		(void)!write(fd, "THAWED", 6);
+		(void)close(fd);
+	}
 	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", group);
-	for (p = ck_text(AT_FDCWD, path); p && *p; p += strcspn(p, "\n") + 1)
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, pids, sizeof(pids) - 1);
+	close_fd(&fd);
+	pids[n > 0 ? n : 0] = '\0';
+	for (const char *p = pids; *p; p += strcspn(p, "\n"), p += *p == '\n')
 		(void)kill((pid_t)atol(p), SIGKILL);
 	for (int i = 0; i < 200 && rmdir(group) < 0 && errno == EBUSY; i++)
 		(void)usleep(5000);
