@@ -9,18 +9,11 @@
 const struct option load_options[] = {
 	{"input", 'i', OPTION_STRING, "Read this file rather than STDIN", "file"},
 	{"platform", 0, OPTION_STRING, "Only this platform: os/arch[/variant]", "platform"},
-	{"quiet", 'q', OPTION_BOOL, "Say nothing of what goes on"},
+	{"quiet", 'q', OPTION_BOOL, "Print only the names"},
 	{0},
 };
 /* clang-format on */
 
-static void note(void *arg, const char *line)
-{
-	cleanup_str struct str out = STR_INIT;
-
-	str_addf(&out, "%s\n", line);
-	(void)cli_print(arg, &out); /* loading goes on though nobody listens */
-}
 
 static int open_input(const char *path, int *ret_fd, struct berth_error *err)
 {
@@ -58,7 +51,6 @@ static int print_names(struct cli *cli, const struct record *loaded)
 int load_verb(struct cli *cli, const struct options *o)
 {
 	const char *path = options_str(o, "input");
-	bool quiet = options_bool(o, "quiet");
 	cleanup_record struct record *loaded = NULL;
 	const struct image_work *work;
 	cleanup_fd int fd = -1;
@@ -71,7 +63,7 @@ int load_verb(struct cli *cli, const struct options *o)
 		r = engine_image_work(cli->engine, &work, &err);
 	if (r == 0)
 		r = work->load(cli->engine->store, cli->engine->drivers, fd, path ? path : "stdin",
-			       options_str(o, "platform"), quiet ? NULL : note, cli,
+			       options_str(o, "platform"), NULL, NULL,
 			       cli->engine->op, &loaded, &err);
 	return r < 0 ? cli_fail(cli, path, &err) : print_names(cli, loaded);
 }

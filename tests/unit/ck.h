@@ -72,7 +72,8 @@ enum { CK_UNTOUCHED = -77 };
 /** @fd is an open descriptor, close-on-exec. */
 #define ck_cloexec(fd) ck_assert_int_eq(fcntl((fd), F_GETFD), FD_CLOEXEC)
 
-static char ck_top_path[64] BERTH_UNUSED;
+/** Of the whole program, however many files it has. */
+__attribute__((weak)) char ck_top_path[64];
 
 /** A new empty directory of this test; its path in @path if not NULL. */
 BERTH_UNUSED
@@ -80,6 +81,7 @@ static int ck_dir_at(char path[static 96])
 {
 	int fd;
 
+	ck_assert_msg(ck_top_path[0], "CK_MAIN has not run");
 	(void)snprintf(path, 96, "%s/XXXXXX", ck_top_path);
 	ck_assert_msg(mkdtemp(path), "mkdtemp '%s'", path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
