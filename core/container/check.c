@@ -36,8 +36,8 @@ static bool has_row(struct check *c, const char *id)
 	cleanup_db_stmt struct db_stmt *q = NULL;
 
 	/* in doubt it has one: nothing is removed for a database that does not answer */
-	return db_query(c->h->store->db, &q, NULL, "SELECT 1 FROM container WHERE id=?1", "s",
-			id) < 0 ||
+	return db_query(c->h->store->db, &q, NULL, "SELECT 1 FROM container WHERE id=?1", "s", id) <
+		       0 ||
 	       db_step(q, NULL) != 0;
 }
 
@@ -59,8 +59,7 @@ static int check_views(struct check *c, const char *driver, struct berth_error *
 		r = c->storage->ops.each(c->storage->st, BERTH_EACH_VIEWS, view_seen, c, err);
 	if (r < 0)
 		return r;
-	strv_foreach(id, c->orphans)
-	{
+	strv_foreach (id, c->orphans) {
 		cleanup_free char *text = NULL;
 		cleanup_fd int lock = -1;
 
@@ -70,8 +69,8 @@ static int check_views(struct check *c, const char *driver, struct berth_error *
 			continue;
 		if (c->repair)
 			r = c->storage->ops.view_remove(c->storage->st, *id, err);
-		text = str_fmt("storage '%s' holds view %.12s, which belongs to no container", driver,
-			       *id);
+		text = str_fmt("storage '%s' holds view %.12s, which belongs to no container",
+			       driver, *id);
 		if (r == 0 && text)
 			r = report(c, "container.orphan-view", text, c->repair);
 		if (r < 0)
@@ -132,8 +131,7 @@ int container_check(struct container_host *h, bool repair, struct record *findin
 
 	if (r < 0)
 		return r;
-	strv_foreach(driver, drivers)
-	{
+	strv_foreach (driver, drivers) {
 		struct berth_error one = {0};
 
 		if (check_views(&c, *driver, &one) < 0)

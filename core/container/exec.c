@@ -7,8 +7,6 @@
 #include "base/ident.h"
 #include "base/msg.h"
 
-enum { PTY_NAME_MAX = 256 };
-
 static int running_row(struct container_host *h, const char *ref, struct container_row **ret,
 		       struct berth_error *err)
 {
@@ -48,26 +46,12 @@ static int process_of(struct container_host *h, const struct container_row *row,
 	return spec_process(&in, exec, out, err);
 }
 
-/** The master of the terminal, which the driver sends over our end of the console socket. */
 static int take_console(int socket, struct container_streams *s, struct berth_error *err)
 {
-	char name[PTY_NAME_MAX], control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = {name, sizeof(name)};
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c;
+	int r = monitor_recv_console(socket, &s->console, err);
 
-	if (recvmsg(socket, &m, MSG_CMSG_CLOEXEC) <= 0)
-		return berth_fail_errno(err, errno, "receive the terminal");
-	c = CMSG_FIRSTHDR(&m);
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof(int)))
-		return berth_fail(err, BERTH_E_INTERNAL, "the driver sent no terminal");
-	memcpy(&s->console, CMSG_DATA(c), sizeof(int));
+	if (r < 0)
+		return r;
 	s->tty = true;
 	s->in = fcntl(s->console, F_DUPFD_CLOEXEC, 3);
 	s->out = fcntl(s->console, F_DUPFD_CLOEXEC, 3);

@@ -78,8 +78,7 @@ static bool dns_lines(const struct record *list, char *const *fallback, const ch
 	}
 	if (!use || !*use)
 		return false;
-	strv_foreach(value, use)
-	{
+	strv_foreach (value, use) {
 		if (strpbrk(*value, "\r\n"))
 			continue;
 		if (join)

@@ -87,8 +87,8 @@ static int mounts_write(struct jw *w, struct container_host *h, const struct con
 	for (size_t i = 0; i < n; i++) {
 		const struct spec_mount *m = &mounts[i];
 		bool volume = str_eq(m->type, "volume");
-		const char *name = volume ? volume_name(record_get(row->merged, "Volumes"), m->target)
-					  : "";
+		const char *name =
+			volume ? volume_name(record_get(row->merged, "Volumes"), m->target) : "";
 		cleanup_free char *data = str_fmt("%s/volumes/%s/_data", h->config->root, name);
 
 		if (m->hidden)

@@ -57,10 +57,11 @@ static int mount_root(struct launch *l, struct berth_error *err)
 	uint64_t caps = l->storage->caps;
 
 	if (opts.userns_fd >= 0 && !(caps & (BERTH_ST_IDMAP | BERTH_ST_CHOWN_CLONE)))
-		return berth_fail(err, BERTH_E_UNSUPPORTED,
-				  "--userns needs the capability 'idmap', which storage driver '%s' "
-				  "does not have",
-				  l->storage->name);
+		return berth_fail(
+			err, BERTH_E_UNSUPPORTED,
+			"--userns needs the capability 'idmap', which storage driver '%s' "
+			"does not have",
+			l->storage->name);
 	return l->storage->ops.view_mount(l->storage->st, l->row->id, &opts, &l->root, err);
 }
 
@@ -90,15 +91,17 @@ static int join_others(struct launch *l, struct berth_error *err)
 	int r = join_other(l, l->row->network, "net", &l->join_net, err);
 
 	if (r == 0)
-		r = join_other(l, record_str(record_get(host, "PidMode")), "pid", &l->join_pid, err);
+		r = join_other(l, record_str(record_get(host, "PidMode")), "pid", &l->join_pid,
+			       err);
 	if (r == 0)
-		r = join_other(l, record_str(record_get(host, "IpcMode")), "ipc", &l->join_ipc, err);
+		r = join_other(l, record_str(record_get(host, "IpcMode")), "ipc", &l->join_ipc,
+			       err);
 	return r;
 }
 
 /**
- * The run-time directory, after the monitor of an earlier run has removed it: it does so after everybody has been told
- * that the container ended.
+ * The run-time directory, after the monitor of an earlier run has removed it: it does so after
+ * everybody has been told that the container ended.
  */
 static int run_dir_open(struct launch *l, struct berth_error *err)
 {
@@ -146,8 +149,8 @@ static int gather(struct launch *l, struct berth_error *err)
 		r = volume_locate(l->h->store, record_get(l->row->merged, "Volumes"), l->mounts,
 				  l->n_mounts, err);
 	if (r == 0)
-		r = container_files_write(l->h, l->row, l->net.kind == SPEC_NET_HOST,
-					  l->state_dir, err);
+		r = container_files_write(l->h, l->row, l->net.kind == SPEC_NET_HOST, l->state_dir,
+					  err);
 	return r;
 }
 
@@ -226,8 +229,8 @@ static int send_launch(struct launch *l, int monitor, uint32_t attach,
 	flags |= l->stdin_once ? MONITOR_STDIN_ONCE : 0;
 	flags |= l->net.kind == SPEC_NET_NEW ? MONITOR_WAIT_NETWORK : 0;
 	flags |= str_eq(log, "none") ? MONITOR_NO_LOG : 0;
-	return monitor_send(monitor, MONITOR_LAUNCH, flags, (int32_t)l->row->auto_remove, 0,
-			    text, fds, n, err);
+	return monitor_send(monitor, MONITOR_LAUNCH, flags, (int32_t)l->row->auto_remove, 0, text,
+			    fds, n, err);
 }
 
 /** CREATED has come with the network namespace: connect it, and let the program go. */
@@ -272,8 +275,12 @@ int container_launch(struct container_host *h, struct container_row *row, int mo
 		     uint32_t attach, struct container_streams *ret_streams,
 		     struct berth_error *err)
 {
-	cleanup_launch struct launch l = {
-		.h = h, .row = row, .userns = USERNS_NONE, .root = -1, .run_dir = -1, .state_dir = -1};
+	cleanup_launch struct launch l = {.h = h,
+					  .row = row,
+					  .userns = USERNS_NONE,
+					  .root = -1,
+					  .run_dir = -1,
+					  .state_dir = -1};
 	cleanup_pipes struct container_pipes pipes = CONTAINER_PIPES_INIT;
 	cleanup_fd int monitor = monitor_fd;
 	struct container_streams streams;

@@ -47,7 +47,8 @@ static void status_text(const struct line *l, struct str *out)
 	}
 }
 
-/* --- filters ------------------------------------------------------------------------------------ */
+/* --- filters ------------------------------------------------------------------------------------
+ */
 
 /** Call @matches for each value of filter @key; true if there is none, or one matches. */
 typedef bool (*match_fn)(const struct line *l, const char *value);
@@ -62,8 +63,7 @@ static bool any_matches(const struct record *filters, const char *key, const str
 	if (record_len(values) == 0)
 		return true;
 	if (record_type(values) == RECORD_OBJECT) {
-		record_foreach(values, word, val)
-		{
+		record_foreach (values, word, val) {
 			if (matches(l, word))
 				return true;
 		}
@@ -150,8 +150,7 @@ static bool labels_match(const struct record *filters, const struct line *l)
 	const char *word;
 
 	if (record_type(want) == RECORD_OBJECT) {
-		record_foreach(want, word, val)
-		{
+		record_foreach (want, word, val) {
 			if (!one_label(labels, word))
 				return false;
 		}
@@ -163,7 +162,8 @@ static bool labels_match(const struct record *filters, const struct line *l)
 	return true;
 }
 
-/** created_ns of the container that "before" or "since" names; @fallback if there is no such filter. */
+/** created_ns of the container that "before" or "since" names; @fallback if there is no such
+ * filter. */
 static int bound(struct container_host *h, const struct record *filters, const char *key,
 		 int64_t fallback, int64_t *ret, struct berth_error *err)
 {
@@ -177,8 +177,7 @@ static int bound(struct container_host *h, const struct record *filters, const c
 	if (record_type(values) == RECORD_OBJECT) {
 		const char *name;
 
-		record_foreach(values, name, val)
-		{
+		record_foreach (values, name, val) {
 			word = name;
 		}
 	}
@@ -192,14 +191,13 @@ static int bound(struct container_host *h, const struct record *filters, const c
 
 static int filters_check(const struct record *filters, struct berth_error *err)
 {
-	static const char *const known[] = {"id",     "name",	 "status",  "exited", "ancestor",
-					    "label",  "before",	 "since",   "network", "volume",
-					    "health", "publish", "expose",  "is-task", "isolation"};
+	static const char *const known[] = {"id",     "name",	 "status", "exited",  "ancestor",
+					    "label",  "before",	 "since",  "network", "volume",
+					    "health", "publish", "expose", "is-task", "isolation"};
 	struct record *val;
 	const char *key;
 
-	record_foreach(filters, key, val)
-	{
+	record_foreach (filters, key, val) {
 		size_t i = 0, n = sizeof(known) / sizeof(known[0]);
 
 		while (i < n && !str_eq(known[i], key))
@@ -219,7 +217,8 @@ static bool line_matches(const struct record *filters, const struct line *l)
 	       any_matches(filters, "network", l, by_network) && labels_match(filters, l);
 }
 
-/* --- output ------------------------------------------------------------------------------------- */
+/* --- output -------------------------------------------------------------------------------------
+ */
 
 static int sizes_add(struct container_host *h, const struct line *l, struct record *out,
 		     struct berth_error *err)
@@ -261,8 +260,8 @@ static int line_write(struct container_host *h, const struct line *l, bool size,
 	if (r == 0)
 		r = record_set(out, "Names", steal_ptr(names), err);
 	if (r == 0)
-		r = record_set_str(out, "Image",
-				   record_str_or(record_get(l->summary, "Image"), ""), err);
+		r = record_set_str(out, "Image", record_str_or(record_get(l->summary, "Image"), ""),
+				   err);
 	if (r == 0)
 		r = record_set_str(out, "ImageID", l->image ? l->image : "", err);
 	if (r == 0)
@@ -275,12 +274,13 @@ static int line_write(struct container_host *h, const struct line *l, bool size,
 	if (r == 0)
 		r = set_copy(out, "Labels", record_get(l->summary, "Labels"), err);
 	if (r == 0)
-		r = record_set_str(out, "State",
-				   container_state_name(l->state == CONTAINER_STARTING ||
-								l->state == CONTAINER_CREATING
-							? CONTAINER_CREATED
-							: l->state),
-				   err);
+		r = record_set_str(
+			out, "State",
+			container_state_name(l->state == CONTAINER_STARTING ||
+							     l->state == CONTAINER_CREATING
+						     ? CONTAINER_CREATED
+						     : l->state),
+			err);
 	if (r == 0)
 		r = record_set_str(out, "Status", str_text(&status), err);
 	if (r == 0)
@@ -338,11 +338,12 @@ int container_list(struct container_host *h, bool all, uint32_t limit, bool size
 		return r;
 	/* a filter for a state asks for those that do not run, too, as docker has it */
 	all = all || limit > 0 || record_has(filters, "status") || record_has(filters, "exited");
-	r = db_query(h->store->db, &q, err,
-		     "SELECT id,name,image,state,created_ns,started_ns,finished_ns,exit_code,"
-		     "storage,isolation,summary FROM container WHERE created_ns<?1 AND created_ns>?2 "
-		     "AND (?3 OR state IN('running','paused')) ORDER BY created_ns DESC,id",
-		     "iii", before, since, (int64_t)all);
+	r = db_query(
+		h->store->db, &q, err,
+		"SELECT id,name,image,state,created_ns,started_ns,finished_ns,exit_code,"
+		"storage,isolation,summary FROM container WHERE created_ns<?1 AND created_ns>?2 "
+		"AND (?3 OR state IN('running','paused')) ORDER BY created_ns DESC,id",
+		"iii", before, since, (int64_t)all);
 	while (r == 0 && (r = db_step(q, err)) > 0) {
 		struct line l;
 

@@ -102,7 +102,8 @@ static bool selected(const struct log_select *select, const struct frame *f)
 	       (!select->until_ns || f->at_ns <= select->until_ns);
 }
 
-/** Behind the last whole frame: what follows it was cut off, and going backwards must begin before it. */
+/** Behind the last whole frame: what follows it was cut off, and going backwards must begin before
+ * it. */
 static size_t whole_end(const struct log_file *log)
 {
 	struct frame f;
@@ -137,8 +138,9 @@ struct log_place log_file_tail(const struct log_file *log, const struct log_sele
 		later = at;
 		for (size_t i = f.len; i-- > 0; at_end = false)
 			if (log->p[at + sizeof(f) + i] == '\n' && !at_end && ++found == lines)
-				return i + 1 < f.len ? (struct log_place){at, i + 1}
-						     : (struct log_place){at + f.len + FRAME_MIN, 0};
+				return i + 1 < f.len
+					       ? (struct log_place){at, i + 1}
+					       : (struct log_place){at + f.len + FRAME_MIN, 0};
 	}
 	return (struct log_place){0, 0};
 }

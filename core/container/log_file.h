@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * log_file: how a container's output is kept (docs/formats/log.md). Frames of raw bytes, as they were
- * read from the pipe: nothing is scanned, quoted or split, so writing costs about what the pipe costs.
+ * log_file: how a container's output is kept (docs/formats/log.md). Frames of raw bytes, as they
+ * were read from the pipe: nothing is scanned, quoted or split, so writing costs about what the
+ * pipe costs.
  *
  *   head (16 bytes, little endian) | bytes | length again (4 bytes)
  *
- * The length at both ends lets a reader go backwards from the end (`logs --tail`). A frame that is cut off
- * (power loss) ends what can be read. It knows files, not containers.
+ * The length at both ends lets a reader go backwards from the end (`logs --tail`). A frame that is
+ * cut off (power loss) ends what can be read. It knows files, not containers.
  */
 #ifndef CORE_CONTAINER_LOG_FILE_H
 #define CORE_CONTAINER_LOG_FILE_H
@@ -23,8 +24,8 @@ enum {
 };
 
 /**
- * Append one frame to @fd (O_APPEND) by one write. FULL and other failures leave the file as it was: half a
- * frame would hide all that follows.
+ * Append one frame to @fd (O_APPEND) by one write. FULL and other failures leave the file as it
+ * was: half a frame would hide all that follows.
  */
 int log_file_append(int fd, int stream, int64_t at_ns, const void *bytes, size_t n,
 		    struct berth_error *err);

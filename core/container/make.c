@@ -35,8 +35,8 @@ static const char *wanted_driver(const struct record *body, const char *key)
 	return name && *name ? name : NULL;
 }
 
-int container_isolation_name(struct container_host *h, const struct record *body,
-			     const char **ret, struct berth_error *err)
+int container_isolation_name(struct container_host *h, const struct record *body, const char **ret,
+			     struct berth_error *err)
 {
 	const char *name = wanted_driver(body, "Isolation");
 
@@ -58,7 +58,8 @@ static int image_of(struct container_host *h, const struct record *body, struct 
 		return berth_fail(err, BERTH_E_INVALID, "no image given");
 	r = image_find(h->store, name, ret, err);
 	if (r == -BERTH_E_NOT_FOUND)
-		berth_error_hint(err, "berth images lists what is there, berth load -i FILE adds one");
+		berth_error_hint(err,
+				 "berth images lists what is there, berth load -i FILE adds one");
 	return r;
 }
 
@@ -146,10 +147,11 @@ static int row_name_and_insert(struct container_host *h, const char *name,
 		name++;
 	if (name && *name) {
 		if (!ident_is_name(name))
-			return berth_fail(err, BERTH_E_INVALID,
-					  "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] "
-					  "are allowed",
-					  name);
+			return berth_fail(
+				err, BERTH_E_INVALID,
+				"Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] "
+				"are allowed",
+				name);
 		r = str_copy(name, &row->name, err);
 		return r < 0 ? r : container_row_insert(h->store, row, err);
 	}
@@ -193,8 +195,8 @@ static int volumes_note(struct container_row *row, const struct spec_mount *moun
 }
 
 static int volumes_fill(const struct container_row *row, struct storage *storage,
-			 const struct spec_mount *mounts, size_t n,
-			uint64_t fresh, struct berth_error *err)
+			const struct spec_mount *mounts, size_t n, uint64_t fresh,
+			struct berth_error *err)
 {
 	struct berth_view_opts opts = {
 		.size = sizeof(opts),
@@ -245,8 +247,7 @@ static int make_view(struct container_host *h, const struct record *body,
 	const char *key;
 	int r = 0;
 
-	record_foreach(opts, key, val)
-	{
+	record_foreach (opts, key, val) {
 		if (strv_addf(&words, "%s=%s", key, record_str_or(val, "")) < 0)
 			return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	}
@@ -274,7 +275,8 @@ int container_make(struct container_host *h, const char *name, const struct reco
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	r = image_of(h, body, &image, err);
 	if (r == 0)
-		r = drivers_storage(h->drivers, wanted_driver(body, "StorageDriver"), &storage, err);
+		r = drivers_storage(h->drivers, wanted_driver(body, "StorageDriver"), &storage,
+				    err);
 	if (r == 0)
 		r = ident_random(id, err);
 	if (r == 0)
@@ -294,7 +296,8 @@ int container_make(struct container_host *h, const char *name, const struct reco
 	if (r == 0)
 		r = make_volumes(h, row, storage, err);
 	if (r < 0) {
-		/* what cannot be undone now is found by container_recover: the row says "creating" */
+		/* what cannot be undone now is found by container_recover: the row says "creating"
+		 */
 		(void)container_erase(h, row, &lock, true, NULL);
 		return r;
 	}

@@ -21,27 +21,28 @@ int container_make(struct container_host *h, const char *name, const struct reco
 		   struct berth_error *err);
 
 /**
- * Row STARTING, the lock held -> RUNNING. @monitor: of monitor_spawn, taken over; -1: start one. On failure nothing
- * runs, and the row is as it was: the caller says what becomes of it.
+ * Row STARTING, the lock held -> RUNNING. @monitor: of monitor_spawn, taken over; -1: start one. On
+ * failure nothing runs, and the row is as it was: the caller says what becomes of it.
  */
 int container_launch(struct container_host *h, struct container_row *row, int monitor,
 		     uint32_t attach, struct container_streams *ret_streams,
 		     struct berth_error *err);
 
 /**
- * *@lock is held, and given back with its file on success; nothing runs. Row, view, directories, volumes' use.
- * Absent parts are fine.
+ * *@lock is held, and given back with its file on success; nothing runs. Row, view, directories,
+ * volumes' use. Absent parts are fine.
  */
 int container_erase(struct container_host *h, const struct container_row *row, int *lock,
 		    bool volumes, struct berth_error *err);
 
-/** A sandbox whose monitor is dead: end its processes, remove its cgroups. None there: 0. (recover.c) */
+/** A sandbox whose monitor is dead: end its processes, remove its cgroups. None there: 0.
+ * (recover.c) */
 int container_sandbox_end(struct container_host *h, const struct container_row *row,
 			  struct berth_error *err);
 
 /** Name of the isolation driver that @body asks for, or the config's default. */
-int container_isolation_name(struct container_host *h, const struct record *body,
-			     const char **ret, struct berth_error *err);
+int container_isolation_name(struct container_host *h, const struct record *body, const char **ret,
+			     struct berth_error *err);
 
 /** <root>/containers/<id> or <run>/containers/<id> as a directory fd, made if missing. */
 int container_dir(int base, const char *id, mode_t mode, int *ret_fd, struct berth_error *err);

@@ -14,7 +14,7 @@
 #include "base/process.h"
 
 /** Of a monitor; starting a process in a container that is short of everything takes its time. */
-enum { ANSWER_SECONDS = 60 };
+enum { ANSWER_SECONDS = 60, PTY_NAME_MAX = 256 };
 
 int monitor_send(int fd, uint16_t verb, uint32_t flags, int32_t a, int32_t b, const char *text,
 		 const int *fds, size_t n_fds, struct berth_error *err)
@@ -33,8 +33,9 @@ int monitor_send(int fd, uint16_t verb, uint32_t flags, int32_t a, int32_t b, co
 	int r;
 
 	if (len > MONITOR_TEXT_MAX)
-		return berth_fail(err, BERTH_E_LIMIT, "message of %zu bytes to the monitor, at most %d",
-				  len, MONITOR_TEXT_MAX);
+		return berth_fail(err, BERTH_E_LIMIT,
+				  "message of %zu bytes to the monitor, at most %d", len,
+				  MONITOR_TEXT_MAX);
 	if (len == 0)
 		return msg_send(fd, &head, sizeof(head), fds, n_fds, err);
 	str_add_n(&packet, &head, sizeof(head));
@@ -94,8 +95,8 @@ static int fail_as_told(const struct monitor_msg *msg, struct berth_error *err)
 {
 	const char *hint = strchr(msg->text, '\n');
 	int len = hint ? (int)(hint - msg->text) : (int)strlen(msg->text);
-	int code = msg->head.a > 0 && msg->head.a <= BERTH_E_INTERNAL ? msg->head.a
-								      : BERTH_E_INTERNAL;
+	int code =
+		msg->head.a > 0 && msg->head.a <= BERTH_E_INTERNAL ? msg->head.a : BERTH_E_INTERNAL;
 
 	(void)berth_fail(err, code, "%.*s", len, msg->text);
 	if (err)
@@ -111,7 +112,8 @@ int monitor_expect(int fd, uint16_t verb, struct monitor_msg *msg, struct berth_
 
 	if (r < 0) {
 		if (r == -BERTH_E_UNREACHABLE)
-			return berth_fail(err, BERTH_E_UNREACHABLE, "the container's monitor ended");
+			return berth_fail(err, BERTH_E_UNREACHABLE,
+					  "the container's monitor ended");
 		if (r == -BERTH_E_BUSY)
 			return berth_fail(err, BERTH_E_TIMEOUT,
 					  "the container's monitor does not answer");
@@ -126,6 +128,28 @@ int monitor_expect(int fd, uint16_t verb, struct monitor_msg *msg, struct berth_
 			  verb);
 }
 
+int monitor_recv_console(int socket, int *ret_fd, struct berth_error *err)
+{
+	char name[PTY_NAME_MAX], control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {name, sizeof(name)};
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c;
+
+	if (recvmsg(socket, &m, MSG_CMSG_CLOEXEC) <= 0)
+		return berth_fail_errno(err, errno, "receive the terminal");
+	c = CMSG_FIRSTHDR(&m);
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+	    c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return berth_fail(err, BERTH_E_INTERNAL, "the driver sent no terminal");
+	memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
+	return 0;
+}
+
 int monitor_spawn(struct container_host *h, const char *isolation, int *ret_fd,
 		  struct berth_error *err)
 {
@@ -137,7 +161,8 @@ int monitor_spawn(struct container_host *h, const char *isolation, int *ret_fd,
 	if (r < 0)
 		return r;
 	{
-		const int fds[] = {-1, -1, log_enabled(BERTH_LOG_DEBUG) ? STDERR_FILENO : -1, pair[1]};
+		const int fds[] = {-1, -1, log_enabled(BERTH_LOG_DEBUG) ? STDERR_FILENO : -1,
+				   pair[1]};
 		struct process_spec spec = {
 			.path = h->monitor,
 			.argv = (char *const *)argv,

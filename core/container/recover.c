@@ -190,8 +190,7 @@ int container_recover(struct container_host *h, struct record *findings, struct 
 
 	if (r < 0)
 		return r;
-	strv_foreach(id, ids)
-	{
+	strv_foreach (id, ids) {
 		struct berth_error one = {0};
 
 		/* one that cannot be put right (its driver is missing) does not stop the others */

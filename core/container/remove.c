@@ -86,8 +86,7 @@ int container_remove(struct container_host *h, const char *ref, uint32_t flags,
 	if (r == -BERTH_E_NOT_FOUND && (flags & CONTAINER_REMOVE_FORCE))
 		return 0; /* its --rm was quicker */
 	if (r == 0)
-		r = container_erase(h, row, &lock, (flags & CONTAINER_REMOVE_VOLUMES) != 0,
-				    err);
+		r = container_erase(h, row, &lock, (flags & CONTAINER_REMOVE_VOLUMES) != 0, err);
 	return r;
 }
 

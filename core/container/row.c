@@ -157,8 +157,8 @@ int container_row_find(struct store *store, const char *ref, struct container_ro
 }
 
 /**
- * What `ps` shows of the long spec, so that a list of many does not parse them all: Image, Command, Labels, Mounts
- * and NetworkMode, in the shape of ContainerSummary.
+ * What `ps` shows of the long spec, so that a list of many does not parse them all: Image, Command,
+ * Labels, Mounts and NetworkMode, in the shape of ContainerSummary.
  */
 static int summary_of(const struct container_row *row, char **ret, struct berth_error *err)
 {
@@ -260,7 +260,8 @@ int container_row_delete(struct store *store, const char *id, struct berth_error
 	return r;
 }
 
-/** The states of @set as "'a','b'": words of ours only, so they may stand in the text of a query. */
+/** The states of @set as "'a','b'": words of ours only, so they may stand in the text of a query.
+ */
 static void states_list(uint32_t set, struct str *out)
 {
 	for (size_t i = 0; i < N_STATES; i++)
@@ -335,11 +336,12 @@ int container_row_ended(struct store *store, const char *id, enum container_stat
 	int r = db_begin(store->db, err);
 
 	if (r == 0)
-		r = db_run(store->db, NULL, err,
-			   "UPDATE container SET state=?2,pid=0,exit_code=?3,flags=?4,"
-			   "finished_ns=?5,error=?6 WHERE id=?1 AND state NOT IN('removing','dead')",
-			   "ssiiis", id, container_state_name(to), (int64_t)code, (int64_t)flags,
-			   at_ns, error);
+		r = db_run(
+			store->db, NULL, err,
+			"UPDATE container SET state=?2,pid=0,exit_code=?3,flags=?4,"
+			"finished_ns=?5,error=?6 WHERE id=?1 AND state NOT IN('removing','dead')",
+			"ssiiis", id, container_state_name(to), (int64_t)code, (int64_t)flags,
+			at_ns, error);
 	if (r == 0)
 		r = db_commit(store->db, DB_LAZY, err);
 	if (r < 0)

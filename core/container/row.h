@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * row: a container as the database has it, and its changes of state. Nothing else in core/container writes
- * to the table. A change of state names the states it may come from, and is refused (BUSY) when
- * another process was first: so two `start` at once never both begin.
+ * row: a container as the database has it, and its changes of state. Nothing else in core/container
+ * writes to the table. A change of state names the states it may come from, and is refused (BUSY)
+ * when another process was first: so two `start` at once never both begin.
  */
 #ifndef CORE_CONTAINER_ROW_H
 #define CORE_CONTAINER_ROW_H
@@ -53,12 +53,12 @@ int container_row_save_spec(struct store *store, const struct container_row *row
 int container_row_delete(struct store *store, const char *id, struct berth_error *err);
 
 /** @from a set of states. BUSY: it is in none of them (any more); NOT_FOUND: it is gone. */
-int container_row_move(struct store *store, const char *id, uint32_t from,
-		       enum container_state to, enum db_durability durability,
-		       struct berth_error *err);
+int container_row_move(struct store *store, const char *id, uint32_t from, enum container_state to,
+		       enum db_durability durability, struct berth_error *err);
 int container_row_started(struct store *store, const char *id, int64_t pid, int64_t at_ns,
 			  struct berth_error *err);
-/** To EXITED (or, with @code of a start that failed, back to CREATED) from any state but REMOVING. */
+/** To EXITED (or, with @code of a start that failed, back to CREATED) from any state but REMOVING.
+ */
 int container_row_ended(struct store *store, const char *id, enum container_state to, int code,
 			uint32_t flags, int64_t at_ns, const char *error, struct berth_error *err);
 

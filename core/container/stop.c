@@ -12,8 +12,10 @@ static int connect_running(struct container_host *h, const struct container_row 
 	if (row->state & CONTAINER_ALIVE)
 		r = monitor_connect(h, row->id, ret_fd, err);
 	if (r == -BERTH_E_NOT_FOUND)
-		return berth_fail(err, BERTH_E_INVALID, "cannot %s container: %s: container %s is not "
-				  "running", doing, row->name, row->id);
+		return berth_fail(err, BERTH_E_INVALID,
+				  "cannot %s container: %s: container %s is not "
+				  "running",
+				  doing, row->name, row->id);
 	return r;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * streams: what the verbs that connect a client to a container share: pipes and the taking over of what the
- * monitor hands out. container.h has the part that programs see.
+ * streams: what the verbs that connect a client to a container share: pipes and the taking over of
+ * what the monitor hands out. container.h has the part that programs see.
  */
 #ifndef CORE_CONTAINER_STREAMS_H
 #define CORE_CONTAINER_STREAMS_H
@@ -12,7 +12,10 @@
 struct container_pipes {
 	int in_r, in_w, out_r, out_w, err_r, err_w;
 };
-#define CONTAINER_PIPES_INIT {-1, -1, -1, -1, -1, -1}
+#define CONTAINER_PIPES_INIT                                                                       \
+	{                                                                                          \
+		-1, -1, -1, -1, -1, -1                                                             \
+	}
 
 void container_streams_init(struct container_streams *s);
 /** Pipes for output as @attach (enum container_attach_flags) asks; a terminal needs one only. */

@@ -30,8 +30,7 @@ static bool subid_line(const char *text, const char *who, uint64_t *ret_first, u
 {
 	cleanup_strv char **lines = strv_split(text, '\n');
 
-	strv_foreach(line, lines)
-	{
+	strv_foreach (line, lines) {
 		cleanup_strv char **field = strv_split(*line, ':');
 
 		if (strv_len(field) == 3 && str_eq(field[0], who) &&
@@ -66,8 +65,9 @@ static int range_find(const struct config *config, uint64_t *ret_first, uint64_t
 	     subid_line(text, "containers", ret_first, ret_count)))
 		return 0;
 	(void)berth_fail(err, BERTH_E_UNSUPPORTED, "no range of host ids for --userns=auto");
-	berth_error_hint(err, "add berth:2147483648:1073741824 to /etc/subuid and /etc/subgid, or set "
-			      "containers.userns_range");
+	berth_error_hint(err,
+			 "add berth:2147483648:1073741824 to /etc/subuid and /etc/subgid, or set "
+			 "containers.userns_range");
 	return -BERTH_E_UNSUPPORTED;
 }
 
@@ -113,8 +113,7 @@ static int map_write(pid_t pid, const char *file, char *const *map, struct berth
 	cleanup_fd int fd = -1;
 	char path[64];
 
-	strv_foreach(entry, map)
-	{
+	strv_foreach (entry, map) {
 		unsigned int inside, outside, count;
 
 		if (sscanf(*entry, "%u:%u:%u", &inside, &outside, &count) != 3)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/container/make.h"
 
-/** The lock is held by who finishes or removes it: after that the row says how it ended, or is gone. */
+/** The lock is held by who finishes or removes it: after that the row says how it ended, or is
+ * gone. */
 static int when_settled(struct container_host *h, const char *id, int *ret_code,
 			struct berth_error *err)
 {

@@ -20,8 +20,8 @@
 
 static const char *machine_arch(const struct utsname *u)
 {
-	static const char *const names[][2] = {{"x86_64", "amd64"}, {"aarch64", "arm64"},
-					       {"armv7l", "arm"},   {"i686", "386"},
+	static const char *const names[][2] = {{"x86_64", "amd64"},    {"aarch64", "arm64"},
+					       {"armv7l", "arm"},      {"i686", "386"},
 					       {"ppc64le", "ppc64le"}, {"s390x", "s390x"},
 					       {"riscv64", "riscv64"}};
 

@@ -31,8 +31,8 @@ static int own_path(char **ret, struct berth_error *err)
 }
 
 /**
- * A program of ours that people do not call: beside an installed berth (../libexec/berth), in a build tree (../monitor), or
- * where it was configured to be.
+ * A program of ours that people do not call: beside an installed berth (../libexec/berth), in a
+ * build tree (../monitor), or where it was configured to be.
  */
 static int helper_path(const char *program, const char *name, char **ret, struct berth_error *err)
 {

@@ -4,9 +4,9 @@
  * needed, and leads to the verbs of core/image and core/container with all that they need.
  *
  *     cleanup_engine struct engine *e = NULL;
- *     r = engine_open(&(struct engine_options){ .config_file = path, .defaults = berth_defaults }, &e, err);
- *     r = engine_ready(e, err);                   // opens the store, recovers what dead processes left
- *     r = container_start(&e->host, ref, 0, NULL, err);
+ *     r = engine_open(&(struct engine_options){ .config_file = path, .defaults = berth_defaults },
+ * &e, err); r = engine_ready(e, err);                   // opens the store, recovers what dead
+ * processes left r = container_start(&e->host, ref, 0, NULL, err);
  */
 #ifndef CORE_ENGINE_H
 #define CORE_ENGINE_H
@@ -17,7 +17,8 @@
 struct engine_options {
 	const char *config_file; /**< --config, or NULL */
 	const char *defaults;	 /**< programs/defaults.json */
-	const char *storage_driver, *network_driver, *isolation_driver; /**< override the config's, or NULL */
+	const char *storage_driver, *network_driver,
+		*isolation_driver; /**< override the config's, or NULL */
 };
 
 struct engine {
@@ -30,8 +31,7 @@ struct engine {
 };
 
 /** Reads the config; touches no state. */
-int engine_open(const struct engine_options *options, struct engine **ret,
-		struct berth_error *err);
+int engine_open(const struct engine_options *options, struct engine **ret, struct berth_error *err);
 /** Opens the store and puts right what dead processes left. */
 int engine_ready(struct engine *e, struct berth_error *err);
 void engine_close(struct engine *e);
@@ -39,8 +39,9 @@ DEFINE_CLEANUP(struct engine *, engine_close);
 #define cleanup_engine cleanup_with(engine_close_at)
 
 /**
- * What is better done when nobody waits: the database's log written back, the storage drivers' trash emptied.
- * engine_close has it done in the background (`berth system tidy`) when it is worth it.
+ * What is better done when nobody waits: the database's log written back, the storage drivers'
+ * trash emptied. engine_close has it done in the background (`berth system tidy`) when it is worth
+ * it.
  */
 int engine_tidy(struct engine *e, struct berth_error *err);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * network: how a container is connected. So far every network is the one of a driver of its name ("none",
- * "host"), or another container's namespace; what users make themselves comes to this room.
+ * network: how a container is connected. So far every network is the one of a driver of its name
+ * ("none", "host"), or another container's namespace; what users make themselves comes to this
+ * room.
  */
 #ifndef CORE_NETWORK_H
 #define CORE_NETWORK_H
@@ -16,7 +17,8 @@ struct network_choice {
 	const char *container;	/**< of "container:REF"; borrowed from the mode */
 };
 
-/** NOT_FOUND: "network x not found". UNSUPPORTED: what @host_config asks for (ports) and it cannot. */
+/** NOT_FOUND: "network x not found". UNSUPPORTED: what @host_config asks for (ports) and it cannot.
+ */
 int network_choose(struct drivers *d, const char *mode, const struct record *host_config,
 		   struct network_choice *ret, struct berth_error *err);
 

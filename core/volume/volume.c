@@ -32,7 +32,8 @@ static int volume_dir(struct store *store, const char *name, struct berth_error 
 	return r;
 }
 
-/** Row and use in one transaction, before the directory: "volumes without a directory" are made again. */
+/** Row and use in one transaction, before the directory: "volumes without a directory" are made
+ * again. */
 static int volume_register(struct store *store, const char *id, const char *name, bool anonymous,
 			   struct berth_error *err)
 {
@@ -73,8 +74,8 @@ static int prepare_volume(struct store *store, const char *id, struct spec_mount
 	int r = 0;
 
 	if (m->volume_driver && *m->volume_driver && !str_eq(m->volume_driver, "local"))
-		return berth_fail(err, BERTH_E_NOT_FOUND, "volume driver '%s' not found (only 'local')",
-				  m->volume_driver);
+		return berth_fail(err, BERTH_E_NOT_FOUND,
+				  "volume driver '%s' not found (only 'local')", m->volume_driver);
 	if (m->subpath && *m->subpath)
 		return berth_fail(err, BERTH_E_UNSUPPORTED, "volume-subpath is not supported yet");
 	if (anonymous) {
@@ -108,11 +109,13 @@ static int prepare_bind(struct spec_mount *m, struct berth_error *err)
 
 	if (stat(m->source, &st) < 0) {
 		if (errno != ENOENT || !m->create_source)
-			return berth_fail(err, BERTH_E_INVALID,
-					  "invalid mount config for type \"bind\": bind source path "
-					  "does not exist: %s",
-					  m->source);
-		/* -v makes what is missing, as docker; a path of the host, which the user has chosen */
+			return berth_fail(
+				err, BERTH_E_INVALID,
+				"invalid mount config for type \"bind\": bind source path "
+				"does not exist: %s",
+				m->source);
+		/* -v makes what is missing, as docker; a path of the host, which the user has
+		 * chosen */
 		{
 			cleanup_fd int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 			int r = root_mkdirs(host, m->source, 0755, NULL, err);
@@ -171,8 +174,8 @@ int volume_locate(struct store *store, const struct record *volumes, struct spec
 			const char *name = volume_at(volumes, m->target);
 
 			if (!name)
-				return berth_fail(err, BERTH_E_CORRUPT, "no volume is known for '%s'",
-						  m->target);
+				return berth_fail(err, BERTH_E_CORRUPT,
+						  "no volume is known for '%s'", m->target);
 			free(steal_ptr(m->source));
 			r = str_copy(name, &m->source, err);
 			if (r == 0)
@@ -210,11 +213,12 @@ static int anonymous_unused(struct store *store, const char *id, char ***ret,
 			    struct berth_error *err)
 {
 	cleanup_db_stmt struct db_stmt *q = NULL;
-	int r = db_query(store->db, &q, err,
-			 "SELECT v.name FROM volume v JOIN volume_use u ON u.volume=v.name "
-			 "WHERE u.container=?1 AND v.anonymous=1 AND NOT EXISTS(SELECT 1 FROM volume_use "
-			 "o WHERE o.volume=v.name AND o.container<>?1)",
-			 "s", id);
+	int r = db_query(
+		store->db, &q, err,
+		"SELECT v.name FROM volume v JOIN volume_use u ON u.volume=v.name "
+		"WHERE u.container=?1 AND v.anonymous=1 AND NOT EXISTS(SELECT 1 FROM volume_use "
+		"o WHERE o.volume=v.name AND o.container<>?1)",
+		"s", id);
 
 	while (r == 0 && (r = db_step(q, err)) > 0)
 		r = strv_add(ret, db_text(q, 0)) < 0
@@ -235,9 +239,9 @@ int volume_release(struct store *store, const char *id, bool anonymous, struct b
 		r = state_open(store->rootfd, "volumes", O_RDONLY | O_DIRECTORY, 0, &volumes, err);
 	if (r < 0)
 		return r == -BERTH_E_NOT_FOUND ? 0 : r;
-	strv_foreach(name, names)
-	{
-		/* directory first: a row without one is made again, the other way round it would leak */
+	strv_foreach (name, names) {
+		/* directory first: a row without one is made again, the other way round it would
+		 * leak */
 		r = remove_tree(volumes, *name, err);
 		if (r == 0)
 			r = db_begin(store->db, err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * volume: directories that outlive containers, <root>/volumes/<name>/_data, and who uses them. It makes the
- * host side of a container's mounts ready; it knows nothing of views and drivers of storage.
+ * volume: directories that outlive containers, <root>/volumes/<name>/_data, and who uses them. It
+ * makes the host side of a container's mounts ready; it knows nothing of views and drivers of
+ * storage.
  */
 #ifndef CORE_VOLUME_H
 #define CORE_VOLUME_H
@@ -10,26 +11,29 @@
 #include "core/store/store.h"
 
 /**
- * Make what the mounts of container @id need: volumes (an anonymous one gets a name of 64 hex digits), missing
- * directories of binds by -v. Fills host_path and, for anonymous ones, source. On failure what was made for it
- * alone is gone again. NOT_FOUND: `invalid mount config for type "bind": bind source path does not exist: /x`.
- * *ret_fresh: bit i is set if mounts[i] is a volume that was empty, and is to be filled from the image.
+ * Make what the mounts of container @id need: volumes (an anonymous one gets a name of 64 hex
+ * digits), missing directories of binds by -v. Fills host_path and, for anonymous ones, source. On
+ * failure what was made for it alone is gone again. NOT_FOUND: `invalid mount config for type
+ * "bind": bind source path does not exist: /x`. *ret_fresh: bit i is set if mounts[i] is a volume
+ * that was empty, and is to be filled from the image.
  */
 int volume_prepare(struct store *store, const char *id, struct spec_mount *mounts, size_t n,
 		   uint64_t *ret_fresh, struct berth_error *err);
 
 /**
- * At a later start of the same container: host_path of mounts whose volumes are known by @volumes, the array of
+ * At a later start of the same container: host_path of mounts whose volumes are known by @volumes,
+ * the array of
  * {"Name","Destination"} that volume_prepare's result was kept as.
  */
 int volume_locate(struct store *store, const struct record *volumes, struct spec_mount *mounts,
 		  size_t n, struct berth_error *err);
 
-/** Fill volume directory @host_path from @target of the image's tree @rootfd, as docker's copy-up. */
-int volume_copy_up(int rootfd, const char *target, const char *host_path,
-		   struct berth_error *err);
+/** Fill volume directory @host_path from @target of the image's tree @rootfd, as docker's copy-up.
+ */
+int volume_copy_up(int rootfd, const char *target, const char *host_path, struct berth_error *err);
 
-/** Container @id uses no volume any more; @anonymous: remove its anonymous ones that nobody else uses. */
+/** Container @id uses no volume any more; @anonymous: remove its anonymous ones that nobody else
+ * uses. */
 int volume_release(struct store *store, const char *id, bool anonymous, struct berth_error *err);
 
 #endif

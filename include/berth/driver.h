@@ -2,33 +2,34 @@
 /*
  * berth/driver.h - what every driver of the berth container engine shares with its host.
  *
- * A driver is a shared object which the engine loads because the config file names it. It exports one
- * pure function, berth_driver_v1(); that function hands out the driver's head (struct berth_driver,
- * the same for all kinds), the head points to the table of calls of its kind (storage.h, network.h,
- * isolation.h, registry.h). The driver links to nothing of the engine: all it may use is lent to it
- * in struct berth_host.
+ * A driver is a shared object which the engine loads because the config file names it. It exports
+ * one pure function, berth_driver_v1(); that function hands out the driver's head (struct
+ * berth_driver, the same for all kinds), the head points to the table of calls of its kind
+ * (storage.h, network.h, isolation.h, registry.h). The driver links to nothing of the engine: all
+ * it may use is lent to it in struct berth_host.
  *
  *     engine                                driver
  *       | read ELF section .berth.info        |     nothing of the driver runs
  *       | dlopen, berth_driver_v1(0..)        |     pure: no allocation, no side effects
  *       | copy min(size) of head and table    |
  *       |------------- probe ---------------->|     optional, any number of times, leaves nothing
- *       |------------- open ----------------->|     options checked before; state_fd is the driver's own
- *       |   calls of the kind ...             |
+ *       |------------- open ----------------->|     options checked before; state_fd is the
+ * driver's own |   calls of the kind ...             |
  *       |------------- reload --------------->|     optional; only RELOADABLE options differ
- *       |------------- close ---------------->|     always the last call on an instance; NULL is fine
+ *       |------------- close ---------------->|     always the last call on an instance; NULL is
+ * fine
  *
  * Rules that hold for all calls of all kinds:
  *
- *  - Result: 0, or a negative enum berth_code. On failure *err is filled (err may be NULL), on success
- *    it is untouched. Outputs (ret_...) are written on success only.
- *  - Ownership: every pointer that goes in is borrowed for the duration of the call. Nothing is ever
- *    freed across the boundary: variable output goes to a sink of the host, long-lived output is an fd
- *    that the receiver closes, or belongs to the driver until the call that gives it back.
+ *  - Result: 0, or a negative enum berth_code. On failure *err is filled (err may be NULL), on
+ * success it is untouched. Outputs (ret_...) are written on success only.
+ *  - Ownership: every pointer that goes in is borrowed for the duration of the call. Nothing is
+ * ever freed across the boundary: variable output goes to a sink of the host, long-lived output is
+ * an fd that the receiver closes, or belongs to the driver until the call that gives it back.
  *  - An argument is a scalar, a NUL-terminated string, bytes with a length, an fd, an opaque of the
  *    host (host, conf, op, sink), the driver's own handle, or a value struct declared here. That is
- *    what lets the same file run in a process of its own. A driver must not keep host pointers after
- *    a call, but for struct berth_host itself, which lives as long as the instance.
+ *    what lets the same file run in a process of its own. A driver must not keep host pointers
+ * after a call, but for struct berth_host itself, which lives as long as the instance.
  *  - fds that go in are borrowed too: the driver duplicates what it wants to keep, with
  *    fcntl(fd, F_DUPFD_CLOEXEC, 3). fds that come out are close-on-exec and owned by the caller.
  *  - Undo calls (remove, detach, destroy, abort) of something absent are success, and work when the
@@ -42,9 +43,9 @@
  *    to one.
  *  - Sizes are bytes, times are nanoseconds since 1970-01-01 UTC (…_ns) or milliseconds (…_ms).
  *
- * Compatibility (all of it is tested, see docs/drivers/abi.md): an incompatible change gets a new entry
- * symbol. Compatible changes only append members; each growable struct carries its size as its maker
- * compiled it, and the reader uses min(size). Value structs marked "frozen" never change.
+ * Compatibility (all of it is tested, see docs/drivers/abi.md): an incompatible change gets a new
+ * entry symbol. Compatible changes only append members; each growable struct carries its size as
+ * its maker compiled it, and the reader uses min(size). Value structs marked "frozen" never change.
  *
  * C11 and C++17; depends on the C library only. Since 1.0 unless said otherwise.
  */
@@ -66,7 +67,8 @@ extern "C" {
 /** Major number of the ABI; part of the name of the entry symbol. */
 #define BERTH_ABI 1u
 
-/* ---------------------------------------------------------------------------------------- errors */
+/* ---------------------------------------------------------------------------------------- errors
+ */
 
 /**
  * What a caller can act on. The set is closed: text and errno are detail for people.
@@ -74,24 +76,25 @@ extern "C" {
  */
 enum berth_code {
 	BERTH_OK = 0,
-	BERTH_E_INVALID = 1,	 /**< the request makes no sense, whatever the state */
-	BERTH_E_NOT_FOUND = 2,	 /**< the named thing does not exist */
-	BERTH_E_EXISTS = 3,	 /**< the named thing exists already; it is whole and unchanged */
-	BERTH_E_BUSY = 4,	 /**< in use (mounted, has children, running); nothing changed */
-	BERTH_E_UNSUPPORTED = 5, /**< this driver, kernel or filesystem cannot; the text says which */
-	BERTH_E_DENIED = 6,	 /**< permission missing or credentials refused */
-	BERTH_E_CORRUPT = 7,	 /**< bytes are not what they claim to be (digest, format, state) */
-	BERTH_E_IO = 8,		 /**< a system call failed for none of the other reasons */
-	BERTH_E_FULL = 9,	 /**< out of disk, inodes, addresses, quota */
-	BERTH_E_LIMIT = 10,	 /**< input exceeds a limit of ours; the text names limit and value */
-	BERTH_E_TIMEOUT = 11,	 /**< the other side did not answer in time */
-	BERTH_E_CANCELLED = 12,	 /**< berth_op was cancelled */
-	BERTH_E_NO_MEMORY = 13,	 /**< allocation failed */
+	BERTH_E_INVALID = 1,   /**< the request makes no sense, whatever the state */
+	BERTH_E_NOT_FOUND = 2, /**< the named thing does not exist */
+	BERTH_E_EXISTS = 3,    /**< the named thing exists already; it is whole and unchanged */
+	BERTH_E_BUSY = 4,      /**< in use (mounted, has children, running); nothing changed */
+	BERTH_E_UNSUPPORTED =
+		5,	      /**< this driver, kernel or filesystem cannot; the text says which */
+	BERTH_E_DENIED = 6,   /**< permission missing or credentials refused */
+	BERTH_E_CORRUPT = 7,  /**< bytes are not what they claim to be (digest, format, state) */
+	BERTH_E_IO = 8,	      /**< a system call failed for none of the other reasons */
+	BERTH_E_FULL = 9,     /**< out of disk, inodes, addresses, quota */
+	BERTH_E_LIMIT = 10,   /**< input exceeds a limit of ours; the text names limit and value */
+	BERTH_E_TIMEOUT = 11, /**< the other side did not answer in time */
+	BERTH_E_CANCELLED = 12,	  /**< berth_op was cancelled */
+	BERTH_E_NO_MEMORY = 13,	  /**< allocation failed */
 	BERTH_E_UNREACHABLE = 14, /**< no connection: name, route, refused, TLS */
 	BERTH_E_RETRY_LATER = 15, /**< rate limit or temporary refusal; the hint says when */
-	BERTH_E_EXEC = 16,	 /**< the container's program cannot be executed; sys_errno says why */
+	BERTH_E_EXEC = 16, /**< the container's program cannot be executed; sys_errno says why */
 	BERTH_E_DRIVER_DIED = 17, /**< made by the host: the driver's process is gone */
-	BERTH_E_INTERNAL = 18,	 /**< a bug; please report */
+	BERTH_E_INTERNAL = 18,	  /**< a bug; please report */
 };
 
 /** Filled by whoever fails first; callers prefix what they were doing. Frozen. */
@@ -114,10 +117,10 @@ struct berth_error {
 static inline const char *berth_code_name(int code)
 {
 	static const char *const names[] = {
-		"ok",	    "invalid",	 "not-found", "exists",	   "busy",	  "unsupported",
-		"denied",   "corrupt",	 "io",	      "full",	   "limit",	  "timeout",
-		"cancelled", "no-memory", "unreachable", "retry-later", "exec",	  "driver-died",
-		"internal",
+		"ok",	       "invalid", "not-found",	 "exists",    "busy",
+		"unsupported", "denied",  "corrupt",	 "io",	      "full",
+		"limit",       "timeout", "cancelled",	 "no-memory", "unreachable",
+		"retry-later", "exec",	  "driver-died", "internal",
 	};
 
 	if (code < 0)
@@ -181,8 +184,8 @@ static inline int berth_vfail(struct berth_error *err, int code, int sys_errno, 
 }
 
 /** Fill @err and return -@code, so that failing is one line: `return berth_fail(err, …);` */
-BERTH_PRINTF(3, 4) BERTH_UNUSED
-static inline int berth_fail(struct berth_error *err, int code, const char *fmt, ...)
+BERTH_PRINTF(3, 4)
+BERTH_UNUSED static inline int berth_fail(struct berth_error *err, int code, const char *fmt, ...)
 {
 	va_list ap;
 	int r;
@@ -194,8 +197,9 @@ static inline int berth_fail(struct berth_error *err, int code, const char *fmt,
 }
 
 /** The same for a failed system call: code from @sys_errno, its text appended. */
-BERTH_PRINTF(3, 4) BERTH_UNUSED
-static inline int berth_fail_errno(struct berth_error *err, int sys_errno, const char *fmt, ...)
+BERTH_PRINTF(3, 4)
+BERTH_UNUSED static inline int berth_fail_errno(struct berth_error *err, int sys_errno,
+						const char *fmt, ...)
 {
 	va_list ap;
 	int r;
@@ -207,8 +211,8 @@ static inline int berth_fail_errno(struct berth_error *err, int sys_errno, const
 }
 
 /** Put "what I was doing: " before the text of a failure. Keeps code and hint. */
-BERTH_PRINTF(2, 3) BERTH_UNUSED
-static inline void berth_error_prefix(struct berth_error *err, const char *fmt, ...)
+BERTH_PRINTF(2, 3)
+BERTH_UNUSED static inline void berth_error_prefix(struct berth_error *err, const char *fmt, ...)
 {
 	char old[sizeof(err->text)];
 	va_list ap;
@@ -235,9 +239,10 @@ static inline void berth_error_prefix(struct berth_error *err, const char *fmt, 
 	}
 }
 
-/** Say what the user can do. Replaces an earlier hint. Returns nothing: call it before returning. */
-BERTH_PRINTF(2, 3) BERTH_UNUSED
-static inline void berth_error_hint(struct berth_error *err, const char *fmt, ...)
+/** Say what the user can do. Replaces an earlier hint. Returns nothing: call it before returning.
+ */
+BERTH_PRINTF(2, 3)
+BERTH_UNUSED static inline void berth_error_hint(struct berth_error *err, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -280,14 +285,15 @@ enum berth_option_flags {
 	BERTH_OPT_RELOADABLE = 1u << 1, /**< may change while open (see reload) */
 	/**
 	 * May be given per object as well: --storage-opt for a view, -o for a network, -o for an
-	 * isolation. The call's own `conf` then answers with the object's value, or with the driver's.
+	 * isolation. The call's own `conf` then answers with the object's value, or with the
+	 * driver's.
 	 */
 	BERTH_OPT_PER_OBJECT = 1u << 2,
 };
 
 /**
- * One option. The array ends with name == NULL. The engine refuses unknown keys (with a suggestion),
- * wrong types and values outside `choices` before the driver sees anything, and makes
+ * One option. The array ends with name == NULL. The engine refuses unknown keys (with a
+ * suggestion), wrong types and values outside `choices` before the driver sees anything, and makes
  * `berth driver inspect`, `berth config check` and the documentation from this table.
  */
 struct berth_option {
@@ -295,8 +301,8 @@ struct berth_option {
 	uint32_t type;	      /**< enum berth_option_type */
 	uint32_t flags;	      /**< enum berth_option_flags */
 	const char *fallback; /**< default as it would be written, or NULL: conf_… says "not set" */
-	const char *choices;  /**< "a|b|c" for ENUM, else NULL */
-	const char *doc;      /**< one sentence */
+	const char *choices; /**< "a|b|c" for ENUM, else NULL */
+	const char *doc;     /**< one sentence */
 };
 
 /* --------------------------------------------------------------------------------------- host */
@@ -317,19 +323,20 @@ enum berth_finding_level {
 };
 
 /**
- * What the engine lends. Append only. A driver reads a member only if `size` covers it; what it cannot
- * do without it declares as head.host_min. All functions may be called from the thread of the driver's
- * call only, unless marked (any thread).
+ * What the engine lends. Append only. A driver reads a member only if `size` covers it; what it
+ * cannot do without it declares as head.host_min. All functions may be called from the thread of
+ * the driver's call only, unless marked (any thread).
  */
 struct berth_host {
-	uint32_t size;	   /**< of the struct as the host has it */
-	uint32_t abi;	   /**< BERTH_ABI of the host */
+	uint32_t size;	    /**< of the struct as the host has it */
+	uint32_t abi;	    /**< BERTH_ABI of the host */
 	const char *engine; /**< "berth 0.1.0", for logs and User-Agent */
 
 	/** One line of the driver's log, no newline. Use berth_log(). (any thread) */
 	void (*log_str)(const struct berth_host *host, uint32_t level, const char *text);
 
-	/** true when the user gave up. A call must return CANCELLED within a second. (any thread) */
+	/** true when the user gave up. A call must return CANCELLED within a second. (any thread)
+	 */
 	bool (*cancelled)(struct berth_op *op);
 	/** An fd that becomes readable on cancellation, borrowed; -1 if @op is NULL. */
 	int (*cancel_fd)(struct berth_op *op);
@@ -348,7 +355,8 @@ struct berth_host {
 	/** Give bytes to a sink. LIMIT when it is full: stop and return that. */
 	int (*sink_put)(struct berth_sink *sink, const char *bytes, size_t n);
 	/**
-	 * Report one finding: @id is stable ("overlay.idmap"), @text a sentence, @fix a remedy or NULL.
+	 * Report one finding: @id is stable ("overlay.idmap"), @text a sentence, @fix a remedy or
+	 * NULL.
 	 * @sink is one that the host passed as `findings`.
 	 */
 	int (*finding)(struct berth_sink *sink, uint32_t level, const char *id, const char *text,
@@ -356,8 +364,8 @@ struct berth_host {
 
 	/**
 	 * Start a program: absolute argv[0], no shell, empty environment but PATH, LANG=C and what
-	 * is in @envp (NULL = nothing more), fds[i] becomes descriptor i, all others closed, its own
-	 * process group, killed with the host's thread. Needs the driver's head to say
+	 * is in @envp (NULL = nothing more), fds[i] becomes descriptor i, all others closed, its
+	 * own process group, killed with the host's thread. Needs the driver's head to say
 	 * BERTH_NEEDS_SPAWN, else DENIED. *ret_pidfd: poll it, then waitid(P_PIDFD).
 	 */
 	int (*spawn)(const struct berth_host *host, const char *const argv[],
@@ -383,8 +391,9 @@ struct berth_host {
 /** Size of struct berth_host in 1.0: the right host_min for drivers that use no later member. */
 #define BERTH_HOST_SIZE_1_0 (offsetof(struct berth_host, credential) + sizeof(void *))
 
-BERTH_PRINTF(3, 4) BERTH_UNUSED
-static inline void berth_log(const struct berth_host *host, uint32_t level, const char *fmt, ...)
+BERTH_PRINTF(3, 4)
+BERTH_UNUSED static inline void berth_log(const struct berth_host *host, uint32_t level,
+					  const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
@@ -416,9 +425,10 @@ enum berth_kind {
 
 /** Who may call at the same time. Opening several instances is always allowed. */
 enum berth_threads {
-	BERTH_THREADS_ONE = 0,	      /**< the host serialises all calls on an instance */
-	BERTH_THREADS_PER_OBJECT = 1, /**< calls on different objects (layers, uploads…) may overlap */
-	BERTH_THREADS_FREE = 2,	      /**< any call at any time */
+	BERTH_THREADS_ONE = 0, /**< the host serialises all calls on an instance */
+	BERTH_THREADS_PER_OBJECT =
+		1,		/**< calls on different objects (layers, uploads…) may overlap */
+	BERTH_THREADS_FREE = 2, /**< any call at any time */
 };
 
 /** What must be there before it makes sense to open the driver. */
@@ -429,41 +439,45 @@ enum berth_needs {
 	BERTH_NEEDS_NETWORK = 1u << 3, /**< talks to other machines */
 };
 
-/** The head. Append only; every kind uses the same. Static, const, lives as long as the file is mapped. */
+/** The head. Append only; every kind uses the same. Static, const, lives as long as the file is
+ * mapped. */
 struct berth_driver {
-	uint32_t size;	      /**< sizeof(struct berth_driver) as the driver was compiled */
-	uint32_t kind;	      /**< enum berth_kind */
-	uint32_t host_min;    /**< smallest berth_host.size that will do; BERTH_HOST_SIZE_1_0 */
-	uint32_t threads;     /**< enum berth_threads */
-	uint64_t caps;	      /**< BERTH_ST_…, BERTH_NET_…, BERTH_ISO_…, BERTH_REG_…: each a promise */
-	uint64_t needs;	      /**< enum berth_needs */
-	const char *name;     /**< [a-z][a-z0-9-]{0,31}; what the config says */
-	const char *version;  /**< the driver's own, "1.2.0" */
-	const char *summary;  /**< one line for `berth driver ls` */
+	uint32_t size;	   /**< sizeof(struct berth_driver) as the driver was compiled */
+	uint32_t kind;	   /**< enum berth_kind */
+	uint32_t host_min; /**< smallest berth_host.size that will do; BERTH_HOST_SIZE_1_0 */
+	uint32_t threads;  /**< enum berth_threads */
+	uint64_t caps; /**< BERTH_ST_…, BERTH_NET_…, BERTH_ISO_…, BERTH_REG_…: each a promise */
+	uint64_t needs;			    /**< enum berth_needs */
+	const char *name;		    /**< [a-z][a-z0-9-]{0,31}; what the config says */
+	const char *version;		    /**< the driver's own, "1.2.0" */
+	const char *summary;		    /**< one line for `berth driver ls` */
 	const struct berth_option *options; /**< or NULL */
-	const void *ops;      /**< struct berth_storage_ops and so on */
-	uint32_t option_size; /**< sizeof(struct berth_option) */
-	uint32_t ops_size;    /**< sizeof the ops table */
+	const void *ops;		    /**< struct berth_storage_ops and so on */
+	uint32_t option_size;		    /**< sizeof(struct berth_option) */
+	uint32_t ops_size;		    /**< sizeof the ops table */
 
 	/**
-	 * Optional. Try the real operations inside @scratch_fd (an empty directory on the filesystem
-	 * that open would get), report findings, leave nothing. 0 even if findings are bad; negative
-	 * only if probing itself was impossible. Names of filesystems are not evidence.
+	 * Optional. Try the real operations inside @scratch_fd (an empty directory on the
+	 * filesystem that open would get), report findings, leave nothing. 0 even if findings are
+	 * bad; negative only if probing itself was impossible. Names of filesystems are not
+	 * evidence.
 	 */
 	int (*probe)(const struct berth_host *host, const struct berth_conf *conf, int scratch_fd,
 		     struct berth_sink *findings, struct berth_error *err);
 	/**
-	 * Required. Make an instance. @state_fd: directory of this driver (mode 0700), which outlives
-	 * processes and reboots; everything the driver keeps is in there, with a format number. Another
-	 * process may have the same directory open. What a crash left half-made is finished or undone,
-	 * here or by the calls that meet it; it is never visible. On the way of every command: fast.
-	 * CORRUPT if the state is of an unknown format or damaged; nothing is changed then.
+	 * Required. Make an instance. @state_fd: directory of this driver (mode 0700), which
+	 * outlives processes and reboots; everything the driver keeps is in there, with a format
+	 * number. Another process may have the same directory open. What a crash left half-made is
+	 * finished or undone, here or by the calls that meet it; it is never visible. On the way of
+	 * every command: fast. CORRUPT if the state is of an unknown format or damaged; nothing is
+	 * changed then.
 	 */
 	int (*open)(const struct berth_host *host, const struct berth_conf *conf, int state_fd,
 		    void **ret_instance, struct berth_error *err);
 	/** Optional. Take changed RELOADABLE options; on failure the old ones stay in force. */
 	int (*reload)(void *instance, const struct berth_conf *conf, struct berth_error *err);
-	/** Optional. One JSON object for `berth info` and `berth driver inspect`; strings and numbers. */
+	/** Optional. One JSON object for `berth info` and `berth driver inspect`; strings and
+	 * numbers. */
 	int (*status)(void *instance, struct berth_sink *json, struct berth_error *err);
 	/** Required. Give everything back that is not on disk. NULL is fine. */
 	void (*close)(void *instance);
@@ -508,26 +522,27 @@ struct berth_driver_info {
 #endif
 
 /** The .berth.info record of one driver. @ident makes the C name unique in the file. */
-#define BERTH_DRIVER_INFO(ident, kind_, name_, version_)                                          \
-	__attribute__((section(BERTH_INFO_SECTION), used, aligned(8))) BERTH_RETAIN                \
-	static const struct berth_driver_info berth_info_##ident = {                              \
-		{'b', 'e', 'r', 't', 'h', 'd', 'r', 'v'},                                         \
-		(uint32_t)sizeof(struct berth_driver_info),                                       \
-		BERTH_ABI,                                                                        \
-		(kind_),                                                                          \
-		(uint32_t)BERTH_HOST_SIZE_1_0,                                                    \
-		name_,                                                                            \
+#define BERTH_DRIVER_INFO(ident, kind_, name_, version_)                                           \
+	__attribute__((section(BERTH_INFO_SECTION), used, aligned(8)))                             \
+	BERTH_RETAIN static const struct berth_driver_info berth_info_##ident = {                  \
+		{'b', 'e', 'r', 't', 'h', 'd', 'r', 'v'},                                          \
+		(uint32_t)sizeof(struct berth_driver_info),                                        \
+		BERTH_ABI,                                                                         \
+		(kind_),                                                                           \
+		(uint32_t)BERTH_HOST_SIZE_1_0,                                                     \
+		name_,                                                                             \
 		version_}
 
-/** Export a file's only driver: BERTH_DRIVER_EXPORT(BERTH_STORAGE, "tmpfs", "1.0.0", tmpfs_head); */
-#define BERTH_DRIVER_EXPORT(kind_, name_, version_, head_)                                        \
-	BERTH_DRIVER_INFO(only, kind_, name_, version_);                                          \
-	BERTH_EXTERN_C __attribute__((visibility("default")))                                     \
-	const struct berth_driver *berth_driver_v1(uint32_t index);                               \
-	BERTH_EXTERN_C const struct berth_driver *berth_driver_v1(uint32_t index)                 \
-	{                                                                                         \
-		return index == 0 ? &(head_) : NULL;                                              \
-	}                                                                                         \
+/** Export a file's only driver: BERTH_DRIVER_EXPORT(BERTH_STORAGE, "tmpfs", "1.0.0", tmpfs_head);
+ */
+#define BERTH_DRIVER_EXPORT(kind_, name_, version_, head_)                                         \
+	BERTH_DRIVER_INFO(only, kind_, name_, version_);                                           \
+	BERTH_EXTERN_C __attribute__((visibility("default"))) const struct berth_driver *          \
+	berth_driver_v1(uint32_t index);                                                           \
+	BERTH_EXTERN_C const struct berth_driver *berth_driver_v1(uint32_t index)                  \
+	{                                                                                          \
+		return index == 0 ? &(head_) : NULL;                                               \
+	}                                                                                          \
 	struct berth_driver_export_ends_with_a_semicolon
 
 #ifdef __cplusplus

@@ -20,7 +20,8 @@ static void exit_write(struct monitor *m)
 			 m->end.signal, m->end.flags,
 			 (long long)(m->end.at_ns ? (int64_t)m->end.at_ns : clock_now_ns()));
 
-	if (state_open(m->run_dir, MONITOR_EXIT, O_WRONLY | O_CREAT | O_TRUNC, 0600, &fd, NULL) == 0)
+	if (state_open(m->run_dir, MONITOR_EXIT, O_WRONLY | O_CREAT | O_TRUNC, 0600, &fd, NULL) ==
+	    0)
 		(void)!write(fd, text, (size_t)n);
 }
 
@@ -47,12 +48,13 @@ static bool give_duty(struct monitor *m)
 static void finish_over(struct monitor *m);
 
 /**
- * Nobody is there to do it: `berth system finish ID`. It is not waited for here: it may wait for somebody who waits for an
- * answer of ours.
+ * Nobody is there to do it: `berth system finish ID`. It is not waited for here: it may wait for
+ * somebody who waits for an answer of ours.
  */
 static void start_finisher(struct monitor *m)
 {
-	const char *argv[] = {m->program, "--config", m->config_file, "system", "finish", m->id, NULL};
+	const char *argv[] = {m->program, "--config", m->config_file, "system", "finish",
+			      m->id,	  NULL};
 	const char *plain[] = {m->program, "system", "finish", m->id, NULL};
 	const int fds[] = {-1, -1, log_enabled(BERTH_LOG_DEBUG) ? STDERR_FILENO : -1};
 	struct process_spec spec = {

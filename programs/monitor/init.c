@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth-init: with --init, the container's first process. It starts the program, passes every signal on to it,
- * collects orphans, and ends as the program ended. Bound read-only into containers, so it is static and needs
- * nothing of the image.
+ * berth-init: with --init, the container's first process. It starts the program, passes every
+ * signal on to it, collects orphans, and ends as the program ended. Bound read-only into
+ * containers, so it is static and needs nothing of the image.
  */
 #include <errno.h>
 #include <signal.h>
@@ -13,7 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/** The program gets what the kernel gives init by default; it has a group of its own, and the terminal. */
+/** The program gets what the kernel gives init by default; it has a group of its own, and the
+ * terminal. */
 static void run(char **argv, const sigset_t *old)
 {
 	(void)setpgid(0, 0);

@@ -10,14 +10,18 @@
 #include "base/msg.h"
 #include "base/path.h"
 
-enum { SPEC_MAX = 16 << 20, PTY_NAME_MAX = 256 };
+enum { SPEC_MAX = 16 << 20 };
 
-/** The ends of the container's streams during its launch; what goes to the container closes after. */
+/** The ends of the container's streams during its launch; what goes to the container closes after.
+ */
 struct stdio {
 	int in_r, in_w, out_r, out_w, err_r, err_w;
 	int console_ours, console_theirs;
 };
-#define STDIO_INIT {-1, -1, -1, -1, -1, -1, -1, -1}
+#define STDIO_INIT                                                                                 \
+	{                                                                                          \
+		-1, -1, -1, -1, -1, -1, -1, -1                                                     \
+	}
 
 static void stdio_close(struct stdio *s)
 {
@@ -62,29 +66,8 @@ static int stdio_open(const struct monitor *m, struct stdio *s, struct berth_err
 	return r;
 }
 
-/** The terminal's master, as the driver sends it over the console socket. */
-static int console_take(struct monitor *m, int socket, struct berth_error *err)
-{
-	char name[PTY_NAME_MAX], control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = {name, sizeof(name)};
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c;
-
-	if (recvmsg(socket, &msg, MSG_CMSG_CLOEXEC) <= 0)
-		return berth_fail_errno(err, errno, "receive the terminal");
-	c = CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
-		return berth_fail(err, BERTH_E_INTERNAL, "the driver sent no terminal");
-	memcpy(&m->console, CMSG_DATA(c), sizeof(int));
-	return 0;
-}
-
-/** Take what LAUNCH brought. Order of descriptors: run dir, state dir, root, [userns], [out], [err]. */
+/** Take what LAUNCH brought. Order of descriptors: run dir, state dir, root, [userns], [out],
+ * [err]. */
 static int launch_read(struct monitor *m, struct monitor_msg *msg, int *ret_root, int *ret_userns,
 		       size_t *ret_sinks, struct berth_error *err)
 {
@@ -198,7 +181,8 @@ static int hand_over(struct monitor *m, struct monitor_msg *launched, size_t sin
 
 static int outputs_open(struct monitor *m, struct stdio *s, struct berth_error *err)
 {
-	int fds[STREAMS] = {m->console >= 0 ? m->console : steal_fd(&s->out_r), steal_fd(&s->err_r)};
+	int fds[STREAMS] = {m->console >= 0 ? m->console : steal_fd(&s->out_r),
+			    steal_fd(&s->err_r)};
 	int r = 0;
 
 	for (int i = 0; i < STREAMS && r == 0; i++) {
@@ -245,7 +229,7 @@ static int start(struct monitor *m, struct monitor_msg *msg, int fd, struct bert
 	close_fd(&s.err_w);
 	close_fd(&s.console_theirs);
 	if (r == 0 && s.console_ours >= 0)
-		r = console_take(m, s.console_ours, err);
+		r = monitor_recv_console(s.console_ours, &m->console, err);
 	if (r == 0)
 		r = m->iso->ops.wait_fd(m->sandbox, &end_fd, err);
 	if (r == 0) {
@@ -273,7 +257,8 @@ int launch(struct monitor *m, int fd, struct berth_error *err)
 	if (r < 0) {
 		if (m->sandbox)
 			(void)m->iso->ops.destroy(m->sandbox, NULL);
-		/* the socket closes after the lock: who hears of the failure may start again at once */
+		/* the socket closes after the lock: who hears of the failure may start again at
+		 * once */
 		finish_tidy(m);
 		(void)monitor_send_error(fd, err);
 	}

@@ -10,8 +10,8 @@
 #include "programs/defaults.h"
 
 /**
- * berth-monitor ISOLATION PROGRAM CONFIG, with the launching client at descriptor 3. Not for people: `berth` starts
- * it, and it says what goes wrong over that descriptor.
+ * berth-monitor ISOLATION PROGRAM CONFIG, with the launching client at descriptor 3. Not for
+ * people: `berth` starts it, and it says what goes wrong over that descriptor.
  */
 static int prepare(struct monitor *m, const char *isolation, struct berth_error *err)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth-monitor: the process that stays with a running container. core/container/monitor.h has its protocol.
+ * berth-monitor: the process that stays with a running container. core/container/monitor.h has its
+ * protocol.
  *
  *   main.c      start: load the isolation driver, wait for LAUNCH
  *   launch.c    LAUNCH .. STARTED
@@ -10,8 +11,8 @@
  *   trim.c      the memory of the launch is given back
  *   finish.c    the end: who makes the database say so, and tidying up
  *
- * It is single-threaded and keeps little memory: what is big is on the stack of a phase that is over, or
- * is touched only when it is needed.
+ * It is single-threaded and keeps little memory: what is big is on the stack of a phase that is
+ * over, or is touched only when it is needed.
  */
 #ifndef PROGRAMS_MONITOR_H
 #define PROGRAMS_MONITOR_H
@@ -24,7 +25,16 @@
 enum { CLIENTS_MAX = 256, STREAMS = 2 };
 
 /** What an epoll event is about; the first member of everything that is polled. */
-enum source_kind { SOURCE_LISTENER, SOURCE_CLIENT, SOURCE_OUTPUT, SOURCE_SANDBOX, SOURCE_EXEC, SOURCE_SINK, SOURCE_SIGNAL, SOURCE_FINISHER };
+enum source_kind {
+	SOURCE_LISTENER,
+	SOURCE_CLIENT,
+	SOURCE_OUTPUT,
+	SOURCE_SANDBOX,
+	SOURCE_EXEC,
+	SOURCE_SINK,
+	SOURCE_SIGNAL,
+	SOURCE_FINISHER
+};
 struct source {
 	enum source_kind kind;
 	int fd; /* -1: not polled */
@@ -42,7 +52,7 @@ struct sink {
 struct client {
 	struct source source;
 	struct client *next;
-	bool watches;	/* wants EXITED */
+	bool watches;	 /* wants EXITED */
 	bool can_finish; /* would do the finishing */
 	bool has_duty;
 	struct sink sink[STREAMS];
@@ -50,8 +60,8 @@ struct client {
 };
 
 /**
- * One more process in the container. It is our child: unless we reap it, the container's first process cannot
- * end either. So it outlives the client that asked for it.
+ * One more process in the container. It is our child: unless we reap it, the container's first
+ * process cannot end either. So it outlives the client that asked for it.
  */
 struct exec {
 	struct source source; /* pidfd */
@@ -62,7 +72,7 @@ struct exec {
 /** One of the container's outputs. */
 struct output {
 	struct source source;
-	int stream; /* 0 stdout or terminal, 1 stderr */
+	int stream;  /* 0 stdout or terminal, 1 stderr */
 	bool paused; /* a lossless sink is full */
 };
 
@@ -76,8 +86,8 @@ struct monitor {
 	struct isolation *iso;
 	struct berth_sandbox *sandbox;
 	int run_dir, state_dir, lock, log;
-	int stdin_w;   /* the container's stdin, kept for those who attach; -1 when it is closed */
-	int console;   /* master of its terminal */
+	int stdin_w; /* the container's stdin, kept for those who attach; -1 when it is closed */
+	int console; /* master of its terminal */
 	int epoll;
 	struct source listener, sandbox_end, signals, finisher;
 	struct output output[STREAMS];
@@ -113,7 +123,8 @@ void client_accept(struct monitor *m);
 void client_serve(struct monitor *m, struct client *c);
 void client_free(struct monitor *m, struct client *c);
 void client_exec_ended(struct monitor *m, struct exec *x);
-/** Give the streams that @msg's flags and descriptors name to client @c, from descriptor @first on. */
+/** Give the streams that @msg's flags and descriptors name to client @c, from descriptor @first on.
+ */
 void client_take_sinks(struct client *c, struct monitor_msg *msg, size_t first, bool lossless);
 
 /* trim.c */

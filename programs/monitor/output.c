@@ -11,14 +11,15 @@
 #include "base/path.h"
 
 enum {
-	CHUNK = 65536,	      /* one read: the size of a pipe */
-	LATE_MAX = 1 << 20,   /* what a lossy client may be behind before it is let go */
+	CHUNK = 65536,		/* one read: the size of a pipe */
+	LATE_MAX = 1 << 20,	/* what a lossy client may be behind before it is let go */
 	DRAIN_ROUNDS = 1 << 16, /* of CHUNK after the end; only a foreign writer could need more */
 };
 
 void sink_open(struct sink *sink, int fd, bool lossless)
 {
-	/* blocking would stop the loop; the description is the client's gift, so its flags are ours */
+	/* blocking would stop the loop; the description is the client's gift, so its flags are ours
+	 */
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	sink->source = (struct source){SOURCE_SINK, fd};
 	sink->lossless = lossless;
@@ -172,7 +173,8 @@ static bool output_step(struct monitor *m, struct output *o)
 	}
 	if (n < 0 && errno == EAGAIN)
 		return false;
-	/* the end; a terminal without a user says EIO, and may get one again while the container runs */
+	/* the end; a terminal without a user says EIO, and may get one again while the container
+	 * runs */
 	if (!o->paused)
 		loop_unwatch(m, &o->source);
 	if (o->source.fd == m->console)

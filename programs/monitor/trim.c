@@ -36,7 +36,7 @@ void trim(void)
 
 	(void)malloc_trim(0);
 	/* all of these are advice: whatever is refused is merely kept */
-	(void)madvise((void *)((here - STACK_USED_MAX) & ~page), to - ((here - STACK_USED_MAX) & ~page),
-		      MADV_DONTNEED);
+	(void)madvise((void *)((here - STACK_USED_MAX) & ~page),
+		      to - ((here - STACK_USED_MAX) & ~page), MADV_DONTNEED);
 	(void)dl_iterate_phdr(forget_text, NULL);
 }

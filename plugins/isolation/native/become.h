@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * become: the way from a child of ours to the user's program, the same for a container's first process
- * and for an exec. The parent prepares (become_prepare), the child carries out (the other three).
+ * become: the way from a child of ours to the user's program, the same for a container's first
+ * process and for an exec. The parent prepares (become_prepare), the child carries out (the other
+ * three).
  *
  * What must not be: a program that sees a descriptor of ours, or a working directory outside of its
- * root; that keeps a capability or a group; that runs one system call of its own without its filter.
+ * root; that keeps a capability or a group; that runs one system call of its own without its
+ * filter.
  */
 #ifndef NATIVE_BECOME_H
 #define NATIVE_BECOME_H
@@ -28,7 +30,8 @@ struct become_input {
 /** Fill @b, but for the filter and the hooks. INVALID, UNSUPPORTED. */
 int become_prepare(const struct become_input *input, struct become *b, struct berth_error *err);
 
-/** First of all: signals, descriptors, and what is written to our own /proc while it is the host's. */
+/** First of all: signals, descriptors, and what is written to our own /proc while it is the host's.
+ */
 void become_begin(const struct inside *in, struct become *b);
 /** Standard input, output and error, when there is no terminal. */
 void become_stdio(const struct inside *in, const struct become *b);

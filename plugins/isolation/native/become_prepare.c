@@ -82,8 +82,8 @@ static int prepare_tries(const struct become_input *in, struct become *b, struct
 	for (size_t i = 0; i < n; i++) {
 		size_t len = strcspn(path, ":");
 
-		tries[i] = arena_fmt(in->arena, "%.*s/%s", len ? (int)len : 1, len ? path : ".",
-				     name);
+		tries[i] =
+			arena_fmt(in->arena, "%.*s/%s", len ? (int)len : 1, len ? path : ".", name);
 		if (!tries[i])
 			return no_memory(err);
 		path += len + (path[len] == ':');
@@ -124,8 +124,7 @@ static int parse_cpus(const char *list, const char *key, cpu_set_t *ret, struct 
 	if (!parts)
 		return no_memory(err);
 	CPU_ZERO(&set);
-	strv_foreach(part, parts)
-	{
+	strv_foreach (part, parts) {
 		char *dash = strchr(*part, '-');
 		uint64_t first, last;
 
@@ -134,9 +133,10 @@ static int parse_cpus(const char *list, const char *key, cpu_set_t *ret, struct 
 		if (parse_u64(*part, CPU_SETSIZE - 1, &first) < 0 ||
 		    (dash && parse_u64(dash + 1, CPU_SETSIZE - 1, &last) < 0) ||
 		    (dash && last < first))
-			return berth_fail(err, BERTH_E_INVALID,
-					  "key 'execCPUAffinity.%s' is '%s', which is no list of CPUs",
-					  key, list);
+			return berth_fail(
+				err, BERTH_E_INVALID,
+				"key 'execCPUAffinity.%s' is '%s', which is no list of CPUs", key,
+				list);
 		for (uint64_t cpu = first; cpu <= (dash ? last : first); cpu++)
 			CPU_SET(cpu, &set);
 	}
@@ -172,8 +172,7 @@ static void give_stdio(const struct become_input *in, const struct become *b)
 		struct stat st;
 
 		if (b->stdio[i] >= 0 && fstat(b->stdio[i], &st) == 0 && S_ISFIFO(st.st_mode) &&
-		    st.st_uid != (uid_t)uid &&
-		    fchown(b->stdio[i], (uid_t)uid, (gid_t)-1) < 0)
+		    st.st_uid != (uid_t)uid && fchown(b->stdio[i], (uid_t)uid, (gid_t)-1) < 0)
 			continue; /* it stays as it is */
 	}
 }
@@ -185,7 +184,8 @@ static int check_preserved(const struct become_input *in, struct berth_error *er
 	for (uint32_t i = 0; i < in->preserve; i++)
 		if (fcntl(3 + (int)i, F_GETFD) < 0)
 			return berth_fail(err, BERTH_E_INVALID,
-					  "descriptor %u is to be handed on, and is not open", 3 + i);
+					  "descriptor %u is to be handed on, and is not open",
+					  3 + i);
 	return 0;
 }
 
@@ -207,7 +207,8 @@ int become_prepare(const struct become_input *in, struct become *b, struct berth
 	};
 	memcpy(b->stdio, in->stdio, sizeof(b->stdio));
 	if (in->process->unknown_caps)
-		berth_log(in->host, BERTH_LOG_WARN, "capability '%s' is not known here and left out",
+		berth_log(in->host, BERTH_LOG_WARN,
+			  "capability '%s' is not known here and left out",
 			  in->process->unknown_caps[0]);
 	caps_limit(in->host, &b->caps, in->own_userns);
 	r = check_preserved(in, err);

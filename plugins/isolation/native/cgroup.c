@@ -246,7 +246,8 @@ static int relative_path(const char *path, char **ret, struct berth_error *err)
 		p++;
 	if (!*p || strcmp(p, ".") == 0 || strcmp(p, "..") == 0 || str_has_prefix(p, "../") ||
 	    strlen(p) > 2000)
-		return berth_fail(err, BERTH_E_INVALID, "cgroupsPath '%.200s' names no group", path);
+		return berth_fail(err, BERTH_E_INVALID, "cgroupsPath '%.200s' names no group",
+				  path);
 	*ret = str_fmt("%s", p);
 	return *ret ? 0 : no_memory(err);
 }
@@ -391,15 +392,14 @@ int cgroup_apply(const struct cgroup *cg, const struct resources *res, struct be
 /* What works in every container, whatever the rules say before. */
 static const struct device_rule usual_devices[] = {
 	{true, 'c', -1, -1, false, false, true}, /* making nodes is harmless without using them */
-	{true, 'b', -1, -1, false, false, true},
-	{true, 'c', 1, 3, true, true, true},	 /* null */
-	{true, 'c', 1, 5, true, true, true},	 /* zero */
-	{true, 'c', 1, 7, true, true, true},	 /* full */
-	{true, 'c', 1, 8, true, true, true},	 /* random */
-	{true, 'c', 1, 9, true, true, true},	 /* urandom */
-	{true, 'c', 5, 0, true, true, true},	 /* tty */
-	{true, 'c', 5, 2, true, true, true},	 /* ptmx */
-	{true, 'c', 136, -1, true, true, true},	 /* pts */
+	{true, 'b', -1, -1, false, false, true}, {true, 'c', 1, 3, true, true, true}, /* null */
+	{true, 'c', 1, 5, true, true, true},					      /* zero */
+	{true, 'c', 1, 7, true, true, true},					      /* full */
+	{true, 'c', 1, 8, true, true, true},					      /* random */
+	{true, 'c', 1, 9, true, true, true},					      /* urandom */
+	{true, 'c', 5, 0, true, true, true},					      /* tty */
+	{true, 'c', 5, 2, true, true, true},					      /* ptmx */
+	{true, 'c', 136, -1, true, true, true},					      /* pts */
 };
 
 static bool is_everything(const struct device_rule *rule)
@@ -476,8 +476,7 @@ static int each_pid_of(int dir, cgroup_pid_fn fn, void *arg, struct berth_error 
 }
 
 /* This group and all below it; a container may have made some. */
-static int each_below(int dir, unsigned depth, cgroup_pid_fn fn, void *arg,
-		      struct berth_error *err)
+static int each_below(int dir, unsigned depth, cgroup_pid_fn fn, void *arg, struct berth_error *err)
 {
 	cleanup_dir DIR *entries = NULL;
 	struct dirent *e;
@@ -536,8 +535,8 @@ static int move_pid(void *arg, pid_t pid)
 	struct moving *m = arg;
 	char text[24];
 
-	if (m->members->len && bsearch(&pid, m->members->p, m->members->len / sizeof(pid),
-				       sizeof(pid), compare_pids))
+	if (m->members->len &&
+	    bsearch(&pid, m->members->p, m->members->len / sizeof(pid), sizeof(pid), compare_pids))
 		return 0;
 	(void)snprintf(text, sizeof(text), "%d", pid);
 	if (cgroup_write(m->to, "cgroup.procs", text) == 0)
@@ -563,7 +562,8 @@ static int move_all(const struct cgroup *cg, const struct cgroup_dir *to, struct
 		if (r < 0 || m.moved == 0)
 			return r;
 	}
-	return berth_fail(err, BERTH_E_BUSY, "the container starts processes faster than they can be moved");
+	return berth_fail(err, BERTH_E_BUSY,
+			  "the container starts processes faster than they can be moved");
 }
 
 int cgroup_need(struct cgroup *cg, unsigned controllers, struct berth_error *err)
@@ -572,8 +572,7 @@ int cgroup_need(struct cgroup *cg, unsigned controllers, struct berth_error *err
 		const struct cgroup_tree *t = &cg->host->tree[i];
 		int r;
 
-		if (!(t->controllers & controllers) || has_tree(cg, t) ||
-		    cg->n == CGROUP_TREES_MAX)
+		if (!(t->controllers & controllers) || has_tree(cg, t) || cg->n == CGROUP_TREES_MAX)
 			continue;
 		r = create_in(cg, t, -1, cg->path, controllers, err);
 		if (r == 0)
@@ -683,8 +682,8 @@ uint64_t cgroup_oom_kills(const struct cgroup *cg)
 	uint64_t kills = 0;
 	char text[512];
 
-	if (dir && cgroup_read(dir, dir->v2 ? "memory.events" : "memory.oom_control", text,
-			       sizeof(text)))
+	if (dir &&
+	    cgroup_read(dir, dir->v2 ? "memory.events" : "memory.oom_control", text, sizeof(text)))
 		(void)cgroup_value(text, "oom_kill", &kills);
 	return kills;
 }

@@ -2,13 +2,14 @@
 /*
  * cgroup: the groups of one container, on v1, v2 and hybrid hosts alike.
  *
- * A container has one path, and with it one group in each tree that it needs: in pure v2 there is one
- * tree; in v1 each controller has its own; in hybrid the v2 tree has the controllers that v1 has not.
- * Callers see one struct cgroup and never ask which it is. cgroup1.c and cgroup2.c know the files.
+ * A container has one path, and with it one group in each tree that it needs: in pure v2 there is
+ * one tree; in v1 each controller has its own; in hybrid the v2 tree has the controllers that v1
+ * has not. Callers see one struct cgroup and never ask which it is. cgroup1.c and cgroup2.c know
+ * the files.
  *
- * What costs something on each start is made only when it is needed: devices, memory, cpu and cpuacct
- * always; pids, cpuset, blkio, hugetlb for their limits; freezer to freeze, or to kill where there is
- * no pid namespace to end. Later needs are joined later (cgroup_need).
+ * What costs something on each start is made only when it is needed: devices, memory, cpu and
+ * cpuacct always; pids, cpuset, blkio, hugetlb for their limits; freezer to freeze, or to kill
+ * where there is no pid namespace to end. Later needs are joined later (cgroup_need).
  */
 #ifndef NATIVE_CGROUP_H
 #define NATIVE_CGROUP_H
@@ -85,9 +86,9 @@ const char *cgroup_name(enum cgroup_controller controller);
 unsigned cgroup_wanted(const struct resources *res);
 
 /**
- * Make the groups of @controllers at @path, below @delegated (O_PATH of a v2 group) if that is not -1.
- * EXISTS if one of them is there with processes in it; empty ones are taken over. On failure nothing
- * is left.
+ * Make the groups of @controllers at @path, below @delegated (O_PATH of a v2 group) if that is not
+ * -1. EXISTS if one of them is there with processes in it; empty ones are taken over. On failure
+ * nothing is left.
  */
 int cgroup_create(const struct cgroup_host *host, const char *path, int delegated,
 		  unsigned controllers, struct cgroup *ret, struct berth_error *err);

@@ -21,8 +21,8 @@ static int set_limit(const struct cgroup_dir *dir, const char *file, const struc
 }
 
 /*
- * The kernel keeps memory <= memory+swap at every moment, so which one goes first depends on what is
- * there: try, and take the other way round if it says no.
+ * The kernel keeps memory <= memory+swap at every moment, so which one goes first depends on what
+ * is there: try, and take the other way round if it says no.
  */
 static int set_memory_and_swap(const struct cgroup_dir *d, const struct resources *res,
 			       struct berth_error *err)

@@ -7,8 +7,8 @@
 
 /* Names in cgroup.controllers; what has none needs no controller. */
 static const char *const v2_names[CGROUP_CONTROLLERS] = {
-	[CGROUP_MEMORY] = "memory", [CGROUP_CPU] = "cpu",      [CGROUP_PIDS] = "pids",
-	[CGROUP_CPUSET] = "cpuset", [CGROUP_BLKIO] = "io",     [CGROUP_HUGETLB] = "hugetlb",
+	[CGROUP_MEMORY] = "memory", [CGROUP_CPU] = "cpu",  [CGROUP_PIDS] = "pids",
+	[CGROUP_CPUSET] = "cpuset", [CGROUP_BLKIO] = "io", [CGROUP_HUGETLB] = "hugetlb",
 };
 
 static bool has_word(const char *text, const char *word)
@@ -170,11 +170,12 @@ static int apply_cpu(const struct cgroup_dir *d, const struct resources *res,
 		r = cgroup_setf(d, "cpu.weight", err, "%lld",
 				(long long)weight_of_shares(res->shares.value));
 	if (r == 0 && (res->quota.given || res->period.given)) {
-		int64_t period = res->period.given && res->period.value ? res->period.value : 100000;
+		int64_t period =
+			res->period.given && res->period.value ? res->period.value : 100000;
 
 		if (res->quota.given && res->quota.value > 0)
-			r = cgroup_setf(d, "cpu.max", err, "%lld %lld",
-					(long long)res->quota.value, (long long)period);
+			r = cgroup_setf(d, "cpu.max", err, "%lld %lld", (long long)res->quota.value,
+					(long long)period);
 		else
 			r = cgroup_setf(d, "cpu.max", err, "max %lld", (long long)period);
 	}

@@ -90,7 +90,7 @@ static int load_program(const struct program *p, struct berth_error *err)
 	attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
 	attr.insns = (uint64_t)(uintptr_t)p->insn;
 	attr.insn_cnt = (uint32_t)p->n;
-	attr.license = (uint64_t)(uintptr_t)"Apache-2.0";
+	attr.license = (uint64_t)(uintptr_t) "Apache-2.0";
 	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
 	if (fd < 0)
 		return berth_fail_errno(err, errno, "load the device rules of a cgroup");
@@ -167,7 +167,8 @@ int cgroup2_devices(const struct cgroup_dir *dir, const struct device_rule *rule
 	attr.attach_type = BPF_CGROUP_DEVICE;
 	attr.attach_flags = BPF_F_ALLOW_MULTI;
 	if (syscall(SYS_bpf, BPF_PROG_ATTACH, &attr, sizeof(attr)) < 0)
-		return berth_fail_errno(err, errno, "attach device rules to cgroup '%s'", dir->path);
+		return berth_fail_errno(err, errno, "attach device rules to cgroup '%s'",
+					dir->path);
 	detach_old(group, ids, n_ids);
 	return 0;
 }

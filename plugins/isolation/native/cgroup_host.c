@@ -87,12 +87,11 @@ static int find_usual(struct cgroup_host *host, struct berth_error *err)
 	for (size_t i = 0; i < host->n; i++)
 		v1 |= host->tree[i].controllers;
 	if (r == 0) {
-		cleanup_fd int unified =
-			openat(fd, "unified", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		cleanup_fd int unified = openat(fd, "unified", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 		if (unified >= 0)
-			r = add_tree(host, "/sys/fs/cgroup/unified",
-				     v2_controllers(unified) & ~v1, true, err);
+			r = add_tree(host, "/sys/fs/cgroup/unified", v2_controllers(unified) & ~v1,
+				     true, err);
 	}
 	return r;
 }

@@ -48,7 +48,8 @@ static void join_namespaces(const struct inside *in, const struct plan *plan)
 		inside_die(in, 0, errno, "make a cgroup namespace");
 }
 
-/* Keys are not in any namespace: without one of its own it would be the engine's session keyring. */
+/* Keys are not in any namespace: without one of its own it would be the engine's session keyring.
+ */
 static void begin_keyring(const struct inside *in, const char *id)
 {
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, id) < 0 && errno != ENOSYS &&

@@ -29,8 +29,7 @@ static int open_multiplexer(const struct inside *in, int root)
 		inside_die(in, 0, -fd, "open '/dev/pts/ptmx' for a terminal");
 	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
 		inside_die(in, 0, errno, "look at '/dev/pts/ptmx'");
-	if (fs.f_type != DEVPTS_SUPER_MAGIC || !S_ISCHR(st.st_mode) ||
-	    st.st_rdev != makedev(5, 2))
+	if (fs.f_type != DEVPTS_SUPER_MAGIC || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
 		inside_die(in, BERTH_E_INVALID, 0,
 			   "'/dev/pts/ptmx' is no terminal multiplexer; a terminal needs a devpts "
 			   "mount on /dev/pts");
@@ -42,8 +41,8 @@ static int open_multiplexer(const struct inside *in, int root)
 static void bind_console(const struct inside *in, int root, int slave)
 {
 	int target = inside_target(in, root, "dev/console", true);
-	int mounted = kernel_open_tree(slave, "",
-				       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	int mounted =
+		kernel_open_tree(slave, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 
 	if (mounted < 0 || kernel_move_mount(mounted, "", target, "",
 					     MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)

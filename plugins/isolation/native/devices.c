@@ -44,8 +44,8 @@ static int open_node(struct launch *l, struct plan_device *d, struct berth_error
 	return launch_keep_fd(l, &fd, &d->fd, err);
 }
 
-static int add_device(struct launch *l, struct plan_device *list, size_t *n,
-		      struct plan_device d, struct berth_error *err)
+static int add_device(struct launch *l, struct plan_device *list, size_t *n, struct plan_device d,
+		      struct berth_error *err)
 {
 	size_t at = 0;
 
@@ -81,8 +81,7 @@ static bool dev_is_foreign(const struct spec *spec)
 int devices_prepare(struct launch *l, struct berth_error *err)
 {
 	const struct spec *spec = l->spec;
-	struct plan_device *list =
-		arena_array(&l->arena, USUAL + spec->n_devices, sizeof(*list));
+	struct plan_device *list = arena_array(&l->arena, USUAL + spec->n_devices, sizeof(*list));
 	bool foreign = dev_is_foreign(spec);
 	size_t n = 0;
 	int r = 0;
@@ -117,8 +116,7 @@ int devices_prepare(struct launch *l, struct berth_error *err)
 }
 
 /* @name in @dir is that device already; or nothing is there any more. */
-static bool settled(const struct inside *in, int dir, const char *name,
-		    const struct plan_device *d)
+static bool settled(const struct inside *in, int dir, const char *name, const struct plan_device *d)
 {
 	struct stat st;
 

@@ -160,15 +160,16 @@ static int native_processes(struct berth_sandbox *sb, berth_id_fn fn, void *arg,
 	return r < 0 ? r : cgroup_each_pid(&sb->cgroup, list_pid, &l, err);
 }
 
-/* --- probe: do it, look, undo it ---------------------------------------------------------------- */
+/* --- probe: do it, look, undo it ----------------------------------------------------------------
+ */
 
 struct probe {
 	const struct berth_host *host;
 	struct berth_sink *findings;
 };
 
-static int tell(const struct probe *p, bool ok, uint32_t bad_level, const char *id, const char *good,
-		const char *bad, const char *fix)
+static int tell(const struct probe *p, bool ok, uint32_t bad_level, const char *id,
+		const char *good, const char *bad, const char *fix)
 {
 	return p->host->finding(p->findings, ok ? (uint32_t)BERTH_FINDING_OK : bad_level, id,
 				ok ? good : bad, ok ? NULL : fix);
@@ -192,12 +193,13 @@ static bool can_clone(uint64_t flags)
 
 static int probe_namespaces(const struct probe *p)
 {
-	int r = tell(p,
-		     can_clone(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS |
-			       CLONE_NEWIPC | CLONE_NEWCGROUP),
-		     BERTH_FINDING_ERROR, "native.namespaces", "namespaces can be made",
-		     "the kernel makes no mount, pid, network, uts, ipc and cgroup namespaces for us",
-		     "run as root, on a kernel of Linux 5.9 or later with namespaces");
+	int r = tell(
+		p,
+		can_clone(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC |
+			  CLONE_NEWCGROUP),
+		BERTH_FINDING_ERROR, "native.namespaces", "namespaces can be made",
+		"the kernel makes no mount, pid, network, uts, ipc and cgroup namespaces for us",
+		"run as root, on a kernel of Linux 5.9 or later with namespaces");
 
 	return r < 0 ? r
 		     : tell(p, can_clone(CLONE_NEWUSER), BERTH_FINDING_INFO, "native.userns",
@@ -240,8 +242,9 @@ static int probe_cgroups(const struct probe *p)
 
 static int probe_seccomp(const struct probe *p)
 {
-	static const char profile[] = "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":"
-				      "[\"mkdir\"],\"action\":\"SCMP_ACT_ERRNO\"}]}";
+	static const char profile[] =
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":"
+		"[\"mkdir\"],\"action\":\"SCMP_ACT_ERRNO\"}]}";
 	struct seccomp_filter filter = {.n = 0};
 	struct berth_error why = {0};
 	int r = seccomp_get(-1, (struct berth_str){profile, sizeof(profile) - 1}, &filter, &why);

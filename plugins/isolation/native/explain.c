@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What of a specification this driver, on this machine, cannot make true; and what it can at all. */
+/* What of a specification this driver, on this machine, cannot make true; and what it can at all.
+ */
 #include <unistd.h>
 
 #include "base/path.h"
@@ -43,8 +44,7 @@ static int cannot(const struct explain *x, const char *id, const char *key, cons
 	return -BERTH_E_UNSUPPORTED;
 }
 
-static int explain_beyond(const struct explain *x, const struct spec *spec,
-			  struct berth_error *err)
+static int explain_beyond(const struct explain *x, const struct spec *spec, struct berth_error *err)
 {
 	int r = 0;
 
@@ -160,12 +160,12 @@ static void write_namespaces(struct jw *w)
 static void write_seccomp(struct jw *w)
 {
 	static const char *const actions[] = {
-		"SCMP_ACT_KILL",  "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP",
-		"SCMP_ACT_ERRNO", "SCMP_ACT_TRACE",	   "SCMP_ACT_ALLOW",	   "SCMP_ACT_LOG",
-		"SCMP_ACT_NOTIFY"};
-	static const char *const operators[] = {
-		"SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE",	     "SCMP_CMP_EQ",
-		"SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ"};
+		"SCMP_ACT_KILL",  "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
+		"SCMP_ACT_TRAP",  "SCMP_ACT_ERRNO",	   "SCMP_ACT_TRACE",
+		"SCMP_ACT_ALLOW", "SCMP_ACT_LOG",	   "SCMP_ACT_NOTIFY"};
+	static const char *const operators[] = {"SCMP_CMP_NE",	     "SCMP_CMP_LT", "SCMP_CMP_LE",
+						"SCMP_CMP_EQ",	     "SCMP_CMP_GE", "SCMP_CMP_GT",
+						"SCMP_CMP_MASKED_EQ"};
 
 	jw_key_object(w, "seccomp");
 	jw_key_bool(w, "enabled", true);

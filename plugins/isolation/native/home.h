@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * home: the user's home directory as the container's own /etc/passwd has it, for an environment that
- * says nothing about it. In the child, in its final root.
+ * home: the user's home directory as the container's own /etc/passwd has it, for an environment
+ * that says nothing about it. In the child, in its final root.
  */
 #ifndef NATIVE_HOME_H
 #define NATIVE_HOME_H

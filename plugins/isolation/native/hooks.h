@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hooks: other programs' programs, run at fixed points of a container's life with its state on their
- * standard input. The state is written to a memfd: a hook that does not read it hangs nobody.
+ * hooks: other programs' programs, run at fixed points of a container's life with its state on
+ * their standard input. The state is written to a memfd: a hook that does not read it hangs nobody.
  *
  *   prestart, createRuntime   by the parent in its own namespaces, before the root changes
  *   createContainer           by the child in the container's, before the root changes

@@ -21,11 +21,11 @@
 #include "berth/driver.h"
 
 enum report_kind {
-	REPORT_FAILED = 1, /* and the child is gone */
-	REPORT_WANTS_MAPS, /* in its new user namespace: write the mappings, then say go */
+	REPORT_FAILED = 1,  /* and the child is gone */
+	REPORT_WANTS_MAPS,  /* in its new user namespace: write the mappings, then say go */
 	REPORT_WANTS_HOOKS, /* run the hooks of the run-time namespace, then say go */
-	REPORT_READY,	   /* waits for start */
-	REPORT_NOTIFY,	   /* number: descriptor of the seccomp listener; take it, then say go */
+	REPORT_READY,	    /* waits for start */
+	REPORT_NOTIFY,	    /* number: descriptor of the seccomp listener; take it, then say go */
 };
 
 enum { REPORT_TEXT_MAX = 480, INSIDE_PATH_MAX = 4096 };
@@ -52,8 +52,8 @@ void inside_sync(const struct inside *in, enum report_kind kind, int number);
 void inside_await(const struct inside *in);
 
 /**
- * Report and end. @fmt knows %s and %d only. @sys_errno 0: none. Sends @code, or what fits the errno
- * if @code is 0.
+ * Report and end. @fmt knows %s and %d only. @sys_errno 0: none. Sends @code, or what fits the
+ * errno if @code is 0.
  */
 void inside_die(const struct inside *in, int code, int sys_errno, const char *fmt, ...)
 	BERTH_PRINTF(4, 5) __attribute__((noreturn));
@@ -67,8 +67,8 @@ void inside_format(char *out, size_t size, const char *fmt, va_list ap);
 /** openat2 with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | @resolve; -errno on failure. */
 int inside_open(int root, const char *path, int flags, uint64_t resolve);
 /**
- * An O_PATH descriptor of @path in the tree at @root, made if it is missing: a directory, or an empty
- * file. Links of the image are followed, within the root. Dies if it cannot.
+ * An O_PATH descriptor of @path in the tree at @root, made if it is missing: a directory, or an
+ * empty file. Links of the image are followed, within the root. Dies if it cannot.
  */
 int inside_target(const struct inside *in, int root, const char *path, bool is_file);
 /** The same for the directory in which @path is; *ret_leaf is the last component of @path. */

@@ -128,8 +128,8 @@ static void mount_groups(const struct inside *in, int root, struct plan_mount *m
 		(void)close(target);
 		return;
 	}
-	if (mount("tmpfs", path.text, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=64k") <
-	    0)
+	if (mount("tmpfs", path.text, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "mode=755,size=64k") < 0)
 		inside_die(in, 0, errno, "mount tmpfs on '/%s'", m->target);
 	m->mounted = open_mounted(in, root, m);
 	for (size_t i = 0; i < m->n_groups; i++) {
@@ -211,13 +211,13 @@ static void mask(const struct inside *in, int root, const char *path, int null, 
 	if (target < 0 || fstat(target, &st) < 0)
 		inside_die(in, 0, target < 0 ? -target : errno, "open '%s' to mask it", path);
 	if (!S_ISDIR(st.st_mode)) {
-		mounted = kernel_open_tree(null, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-							     AT_EMPTY_PATH);
+		mounted = kernel_open_tree(null, "",
+					   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	} else if (*empty < 0) {
 		mounted = make_empty(in);
 	} else {
-		mounted = kernel_open_tree(*empty, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-							       AT_EMPTY_PATH);
+		mounted = kernel_open_tree(*empty, "",
+					   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	}
 	if (mounted < 0)
 		inside_die(in, 0, errno, "mask '%s'", path);
@@ -239,8 +239,8 @@ static void make_readonly(const struct inside *in, int root, const char *path)
 		return;
 	if (target < 0 || fstat(target, &st) < 0)
 		inside_die(in, 0, target < 0 ? -target : errno, "open '%s' to protect it", path);
-	mounted = kernel_open_tree(target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
-						       AT_RECURSIVE);
+	mounted = kernel_open_tree(
+		target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (mounted < 0)
 		inside_die(in, 0, errno, "make '%s' read-only", path);
 	set_attributes(in, mounted, 0, MOUNT_ATTR_RDONLY, 0, path);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mounts: what a container finds in its tree. The parent opens what lies on the host (mounts_prepare),
- * the child puts everything in its place, by descriptor, so that no link of the image can redirect it.
+ * mounts: what a container finds in its tree. The parent opens what lies on the host
+ * (mounts_prepare), the child puts everything in its place, by descriptor, so that no link of the
+ * image can redirect it.
  */
 #ifndef NATIVE_MOUNTS_H
 #define NATIVE_MOUNTS_H

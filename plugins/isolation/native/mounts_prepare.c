@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The parent's half of mounts.h: what lies on the host is opened here, with the host's rights, as
- * detached copies with all their attributes. The child, which may live in a user namespace that sees
- * nothing of all that, only puts them in their places.
+ * detached copies with all their attributes. The child, which may live in a user namespace that
+ * sees nothing of all that, only puts them in their places.
  */
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -47,9 +47,12 @@ static uint64_t attributes_of(unsigned long flags)
 		unsigned long flag;
 		uint64_t attr;
 	} pairs[] = {
-		{MS_RDONLY, MOUNT_ATTR_RDONLY},	      {MS_NOSUID, MOUNT_ATTR_NOSUID},
-		{MS_NODEV, MOUNT_ATTR_NODEV},	      {MS_NOEXEC, MOUNT_ATTR_NOEXEC},
-		{MS_NODIRATIME, MOUNT_ATTR_NODIRATIME}, {MS_NOATIME, MOUNT_ATTR_NOATIME},
+		{MS_RDONLY, MOUNT_ATTR_RDONLY},
+		{MS_NOSUID, MOUNT_ATTR_NOSUID},
+		{MS_NODEV, MOUNT_ATTR_NODEV},
+		{MS_NOEXEC, MOUNT_ATTR_NOEXEC},
+		{MS_NODIRATIME, MOUNT_ATTR_NODIRATIME},
+		{MS_NOATIME, MOUNT_ATTR_NOATIME},
 		{MS_STRICTATIME, MOUNT_ATTR_STRICTATIME},
 		{256 /* MS_NOSYMFOLLOW */, MOUNT_ATTR_NOSYMFOLLOW},
 	};
@@ -108,8 +111,8 @@ static int map_ids(struct launch *l, const struct spec_mount *m, int fd, struct 
 }
 
 /*
- * How the copy hears of the host's later mounts. Nothing said: as a slave of a host's shared mount, so
- * that the host reaches in but never the other way, which is what other runtimes do as well.
+ * How the copy hears of the host's later mounts. Nothing said: as a slave of a host's shared mount,
+ * so that the host reaches in but never the other way, which is what other runtimes do as well.
  */
 static int set_propagation(const struct spec_mount *m, int fd, struct berth_error *err)
 {
@@ -247,9 +250,17 @@ static int check_proc(const struct spec_mount *m, const struct plan_mount *plan,
 		      struct berth_error *err)
 {
 	static const char *const allowed[] = {
-		"proc/cpuinfo", "proc/diskstats", "proc/meminfo", "proc/stat",	 "proc/swaps",
-		"proc/uptime",	"proc/loadavg",	  "proc/slabinfo", "proc/net/dev",
-		"proc/sys/kernel/ns_last_pid",	  "proc/sys/crypto/fips_enabled",
+		"proc/cpuinfo",
+		"proc/diskstats",
+		"proc/meminfo",
+		"proc/stat",
+		"proc/swaps",
+		"proc/uptime",
+		"proc/loadavg",
+		"proc/slabinfo",
+		"proc/net/dev",
+		"proc/sys/kernel/ns_last_pid",
+		"proc/sys/crypto/fips_enabled",
 	};
 	struct statfs fs;
 

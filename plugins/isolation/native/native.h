@@ -2,12 +2,12 @@
 /*
  * native: the isolation driver that does it all itself.
  *
- *   driver.c    the table                       spec*.c, resources.c, fields.c  config.json as structs
- *   explain.c   what this machine cannot do     launch.c, *_prepare.c  the plan, made in the parent
- *   create.c    clone, and talk to the child    child.c, mounts.c, rootfs.c, devices.c, console.c,
- *   exec.c      the same into a running one     become.c  the plan carried out, in the child
- *   sandbox.c   signals, exit, destroy          cgroup*.c, seccomp*.c, caps.c, hooks.c, namespaces.c
- *   state.c     save, recover
+ *   driver.c    the table                       spec*.c, resources.c, fields.c  config.json as
+ * structs explain.c   what this machine cannot do     launch.c, *_prepare.c  the plan, made in the
+ * parent create.c    clone, and talk to the child    child.c, mounts.c, rootfs.c, devices.c,
+ * console.c, exec.c      the same into a running one     become.c  the plan carried out, in the
+ * child sandbox.c   signals, exit, destroy          cgroup*.c, seccomp*.c, caps.c, hooks.c,
+ * namespaces.c state.c     save, recover
  *
  * Nothing of the host is changed but cgroups below the container's path and files in the two state
  * directories: all mounts are made in the container's namespace, or are detached.
@@ -58,8 +58,8 @@ struct berth_sandbox {
 	int pidfd;
 	uint64_t start_ticks; /* of the process, so that its pid is never another's */
 	uint64_t started_ns;
-	bool outlives;	      /* waits for start at a socket, not at our channel */
-	int channel;	      /* -1 when started, or not ours */
+	bool outlives; /* waits for start at a socket, not at our channel */
+	int channel;   /* -1 when started, or not ours */
 	struct cgroup cgroup;
 
 	unsigned namespaces; /* CLONE_NEW* which an exec joins */
@@ -87,7 +87,7 @@ struct launch {
 	struct inside inside;
 	struct berth_sandbox *sb;
 	int root_fd, userns_fd, listener; /* ours, or -1 */
-	int channel; /* our end */
+	int channel;			  /* our end */
 	int state_memfd;
 	int *fds; /* of the plan, closed when the child has its copies */
 	size_t n_fds, cap_fds;
@@ -131,7 +131,8 @@ struct helper_job {
 	void *arg;
 };
 
-/** Clone @job->child, by way of a process that enters namespaces first. NOT_FOUND if one is gone. */
+/** Clone @job->child, by way of a process that enters namespaces first. NOT_FOUND if one is gone.
+ */
 int helper_clone(const struct helper_job *job, pid_t *ret_pid, int *ret_pidfd,
 		 struct berth_error *err);
 
@@ -149,8 +150,8 @@ int report_receive(const struct berth_host *host, int channel, struct berth_op *
 int report_fail(const struct report *report, struct berth_error *err);
 int report_go(int channel, struct berth_error *err);
 /** Hand the listener of a filter to who asked for it. */
-int notify_hand_over(struct berth_sandbox *sb, int pidfd, pid_t pid, int number,
-		     const char *status, struct berth_error *err);
+int notify_hand_over(struct berth_sandbox *sb, int pidfd, pid_t pid, int number, const char *status,
+		     struct berth_error *err);
 
 /* exec.c */
 int sandbox_exec(struct berth_sandbox *sb, const struct berth_exec *exec, struct berth_op *op,

@@ -53,8 +53,8 @@ static int send_with_fd(int to, const struct str *text, int fd, struct berth_err
 	return 0;
 }
 
-int notify_hand_over(struct berth_sandbox *sb, int pidfd, pid_t pid, int number,
-		     const char *status, struct berth_error *err)
+int notify_hand_over(struct berth_sandbox *sb, int pidfd, pid_t pid, int number, const char *status,
+		     struct berth_error *err)
 {
 	const char *path = sb->filter.listener_path;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -157,8 +157,7 @@ static void read_unified(const struct fields *f, struct resources *ret)
 
 	if (!v)
 		return;
-	record_foreach(u.obj, key, value)
-	{
+	record_foreach (u.obj, key, value) {
 		if (!is_cgroup_file(key))
 			field_invalid(&u, key, "is no name of a cgroup file");
 		v[i] = (struct unified_entry){key, record_str(value)};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * resources: the OCI "linux.resources" object as a struct, for create and for update. Every value says
- * whether it was given: what was not stays as it is.
+ * resources: the OCI "linux.resources" object as a struct, for create and for update. Every value
+ * says whether it was given: what was not stays as it is.
  */
 #ifndef NATIVE_RESOURCES_H
 #define NATIVE_RESOURCES_H

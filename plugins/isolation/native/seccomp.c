@@ -102,8 +102,8 @@ static bool open_parts(const char *map, size_t len, struct berth_str text,
 	end = metadata + head->metadata_len;
 	if (end != len || !head->insns_len || head->insns_len % sizeof(struct sock_filter) ||
 	    head->insns_len / sizeof(struct sock_filter) > SECCOMP_INSNS_MAX ||
-	    !head->library_len || !head->path_len || !head->metadata_len ||
-	    map[path - 1] || map[metadata - 1] || map[end - 1])
+	    !head->library_len || !head->path_len || !head->metadata_len || map[path - 1] ||
+	    map[metadata - 1] || map[end - 1])
 		return false;
 	if (memcmp(map + sizeof(*head), text.p, text.n) != 0 ||
 	    hash_bytes(map + sizeof(*head), len - sizeof(*head)) != head->check)
@@ -239,8 +239,9 @@ int seccomp_get(int state_fd, struct berth_str text, struct seccomp_filter *ret,
 		return 0;
 	}
 	if (text.n > SECCOMP_TEXT_MAX)
-		return berth_fail(err, BERTH_E_LIMIT, "key 'linux.seccomp' has %zu bytes, at most "
-						      "%d are taken",
+		return berth_fail(err, BERTH_E_LIMIT,
+				  "key 'linux.seccomp' has %zu bytes, at most "
+				  "%d are taken",
 				  text.n, SECCOMP_TEXT_MAX);
 	if (state_fd >= 0 && load_cached(state_fd, text, ret))
 		return 0;

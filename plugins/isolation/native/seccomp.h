@@ -2,10 +2,11 @@
 /*
  * seccomp: from the specification's "linux.seccomp" to a program for the kernel.
  *
- * Compiling takes milliseconds and a library; so the result is kept in the driver's state directory,
- * seccomp/<hash of the text>.bpf. The hash only finds the file: the whole text is in it and is
- * compared, along with the architecture and the library that made it. Hit: one file is mapped, its
- * pages are shared between all monitors. Miss: libseccomp is loaded, used and unloaded again.
+ * Compiling takes milliseconds and a library; so the result is kept in the driver's state
+ * directory, seccomp/<hash of the text>.bpf. The hash only finds the file: the whole text is in it
+ * and is compared, along with the architecture and the library that made it. Hit: one file is
+ * mapped, its pages are shared between all monitors. Miss: libseccomp is loaded, used and unloaded
+ * again.
  */
 #ifndef NATIVE_SECCOMP_H
 #define NATIVE_SECCOMP_H
@@ -23,8 +24,8 @@ enum { SECCOMP_TEXT_MAX = 1024 * 1024, SECCOMP_INSNS_MAX = BPF_MAXINSNS };
 struct seccomp_filter {
 	struct sock_filter *insns; /* NULL: no filter */
 	size_t n;
-	unsigned flags; /* SECCOMP_FILTER_FLAG_* */
-	bool notify;	/* some action asks a listener */
+	unsigned flags;				       /* SECCOMP_FILTER_FLAG_* */
+	bool notify;				       /* some action asks a listener */
 	const char *listener_path, *listener_metadata; /* NULL if not given */
 	void *map; /* what the above lies in; NULL: memory of malloc */
 	size_t map_len;

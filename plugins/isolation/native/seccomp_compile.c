@@ -180,7 +180,8 @@ static void read_archs(struct compile *c, const struct fields *f)
 		uint32_t token;
 
 		for (size_t i = 0; name && name[i] && i < sizeof(lower) - 1; i++)
-			lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
+			lower[i] =
+				name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
 		token = c->lib.arch_resolve_name(lower);
 		if (!name || token == 0) {
 			field_invalid(f, "architectures", "has '%.40s', which is no architecture",
@@ -201,9 +202,12 @@ static enum scmp_compare read_op(const struct fields *f)
 		const char *name;
 		enum scmp_compare op;
 	} ops[] = {
-		{"SCMP_CMP_NE", SCMP_CMP_NE}, {"SCMP_CMP_LT", SCMP_CMP_LT},
-		{"SCMP_CMP_LE", SCMP_CMP_LE}, {"SCMP_CMP_EQ", SCMP_CMP_EQ},
-		{"SCMP_CMP_GE", SCMP_CMP_GE}, {"SCMP_CMP_GT", SCMP_CMP_GT},
+		{"SCMP_CMP_NE", SCMP_CMP_NE},
+		{"SCMP_CMP_LT", SCMP_CMP_LT},
+		{"SCMP_CMP_LE", SCMP_CMP_LE},
+		{"SCMP_CMP_EQ", SCMP_CMP_EQ},
+		{"SCMP_CMP_GE", SCMP_CMP_GE},
+		{"SCMP_CMP_GT", SCMP_CMP_GT},
 		{"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
 	};
 	const char *name = field_str(f, "op");
@@ -285,15 +289,17 @@ static void read_rule(struct compile *c, const struct fields *f)
 			continue; /* of a newer kernel or another machine: nothing to filter */
 		note_number(c, *names);
 		if (rule.action == SCMP_ACT_NOTIFY && strcmp(*names, "write") == 0)
-			field_invalid(f, "names", "has 'write' with SCMP_ACT_NOTIFY: the listener "
-						  "could never be handed over");
+			field_invalid(f, "names",
+				      "has 'write' with SCMP_ACT_NOTIFY: the listener "
+				      "could never be handed over");
 		c->notify = c->notify || rule.action == SCMP_ACT_NOTIFY;
 		if (rule.action == c->fallback)
 			continue;
 		r = add_rule(c, &rule, nr);
 		if (r < 0)
-			field_invalid(f, "names", "has '%.60s', for which libseccomp refuses this "
-						  "rule: %s",
+			field_invalid(f, "names",
+				      "has '%.60s', for which libseccomp refuses this "
+				      "rule: %s",
 				      *names, strerror(-r));
 	}
 }
@@ -373,7 +379,8 @@ static int export(struct compile *c, struct str *out, struct berth_error *err)
 		put_enosys(c, out);
 	str_add_n(out, bytes, n);
 	if (out->len / sizeof(struct sock_filter) > SECCOMP_INSNS_MAX)
-		return berth_fail(err, BERTH_E_LIMIT, "the seccomp filter has more than %d instructions",
+		return berth_fail(err, BERTH_E_LIMIT,
+				  "the seccomp filter has more than %d instructions",
 				  SECCOMP_INSNS_MAX);
 	return str_check(out, err);
 }

@@ -7,7 +7,7 @@ static const struct {
 	const char *name;
 	int flag;
 } namespaces[SPEC_NS_COUNT] = {
-	[SPEC_NS_MOUNT] = {"mount", CLONE_NEWNS}, [SPEC_NS_PID] = {"pid", CLONE_NEWPID},
+	[SPEC_NS_MOUNT] = {"mount", CLONE_NEWNS},  [SPEC_NS_PID] = {"pid", CLONE_NEWPID},
 	[SPEC_NS_NET] = {"network", CLONE_NEWNET}, [SPEC_NS_UTS] = {"uts", CLONE_NEWUTS},
 	[SPEC_NS_IPC] = {"ipc", CLONE_NEWIPC},	   [SPEC_NS_CGROUP] = {"cgroup", CLONE_NEWCGROUP},
 	[SPEC_NS_USER] = {"user", CLONE_NEWUSER},  [SPEC_NS_TIME] = {"time", CLONE_NEWTIME},
@@ -38,11 +38,11 @@ static void check_version(const struct fields *root, const char *version)
 	if (!version)
 		field_invalid(root, "ociVersion", "is missing");
 	else if (!str_has_prefix(version, "1."))
-		field_fail(root, "ociVersion", BERTH_E_UNSUPPORTED,
-			   "is '%.32s', wanted 1.0 to 1.3", version);
+		field_fail(root, "ociVersion", BERTH_E_UNSUPPORTED, "is '%.32s', wanted 1.0 to 1.3",
+			   version);
 	else if (version[2] < '0' || version[2] > '3' || (version[3] >= '0' && version[3] <= '9'))
-		field_fail(root, "ociVersion", BERTH_E_UNSUPPORTED,
-			   "is '%.32s', wanted 1.0 to 1.3", version);
+		field_fail(root, "ociVersion", BERTH_E_UNSUPPORTED, "is '%.32s', wanted 1.0 to 1.3",
+			   version);
 }
 
 static void read_root(const struct fields *root, struct spec *spec)
@@ -67,8 +67,7 @@ static void check_annotations(const struct fields *root)
 	const char *key;
 	struct record *value;
 
-	record_foreach(a.obj, key, value)
-	{
+	record_foreach (a.obj, key, value) {
 		if (!record_str(value))
 			field_invalid(&a, key, "is no string");
 	}

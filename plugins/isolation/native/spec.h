@@ -90,7 +90,7 @@ struct spec_process {
 	bool has_oom_score_adj;
 	int oom_score_adj;
 	struct spec_scheduler scheduler;
-	int ioprio; /* as ioprio_set takes it; 0 = as it is */
+	int ioprio;			     /* as ioprio_set takes it; 0 = as it is */
 	const char *cpu_initial, *cpu_final; /* execCPUAffinity, lists of CPUs */
 };
 
@@ -104,9 +104,9 @@ enum spec_mount_kind {
 struct spec_mount {
 	enum spec_mount_kind kind;
 	const char *target, *type, *source;
-	const char *data;	    /* options for the filesystem, comma-separated; may be "" */
-	unsigned long flags, clear; /* MS_* which were given, and which were taken back */
-	uint64_t rec_set, rec_clear; /* MOUNT_ATTR_* for the whole tree: "rro" and so on */
+	const char *data;	      /* options for the filesystem, comma-separated; may be "" */
+	unsigned long flags, clear;   /* MS_* which were given, and which were taken back */
+	uint64_t rec_set, rec_clear;  /* MOUNT_ATTR_* for the whole tree: "rro" and so on */
 	unsigned long propagation[4]; /* MS_* in their order */
 	size_t n_propagation;
 	bool bind, recursive; /* "bind"; "rbind" */
@@ -191,7 +191,8 @@ void spec_read_mounts(const struct fields *root, struct spec *spec);
 void spec_read_linux(const struct fields *linux_, struct spec *spec);
 struct spec_idmaps spec_read_idmaps(const struct fields *f, const char *key);
 
-/** The @i-th mount option that has a meaning of its own, for the features document; NULL at the end. */
+/** The @i-th mount option that has a meaning of its own, for the features document; NULL at the
+ * end. */
 const char *spec_mount_option(size_t i);
 
 /** Host id of id @inside, or -1 if there is no such mapping. No mappings at all: itself. */

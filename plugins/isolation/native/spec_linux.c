@@ -147,8 +147,7 @@ static void read_sysctls(const struct fields *f, struct spec *spec)
 
 	if (!v)
 		return;
-	record_foreach(s.obj, key, value)
-	{
+	record_foreach (s.obj, key, value) {
 		int kind;
 
 		v[i].value = record_str(value);
@@ -175,10 +174,10 @@ static void read_propagation(const struct fields *f, struct spec *spec)
 		const char *name;
 		unsigned long flags;
 	} words[] = {
-		{"shared", MS_SHARED},		     {"rshared", MS_SHARED | MS_REC},
-		{"slave", MS_SLAVE},		     {"rslave", MS_SLAVE | MS_REC},
-		{"private", MS_PRIVATE},	     {"rprivate", MS_PRIVATE | MS_REC},
-		{"unbindable", MS_UNBINDABLE},	     {"runbindable", MS_UNBINDABLE | MS_REC},
+		{"shared", MS_SHARED},	       {"rshared", MS_SHARED | MS_REC},
+		{"slave", MS_SLAVE},	       {"rslave", MS_SLAVE | MS_REC},
+		{"private", MS_PRIVATE},       {"rprivate", MS_PRIVATE | MS_REC},
+		{"unbindable", MS_UNBINDABLE}, {"runbindable", MS_UNBINDABLE | MS_REC},
 	};
 	const char *word = field_str(f, "rootfsPropagation");
 

@@ -14,8 +14,8 @@
 enum { MOUNTS_MAX = 8192, IDMAPS_MAX = 340 };
 
 enum option_kind {
-	OPTION_SET,   /* an MS_ flag */
-	OPTION_CLEAR, /* its opposite */
+	OPTION_SET,	/* an MS_ flag */
+	OPTION_CLEAR,	/* its opposite */
 	OPTION_REC_SET, /* a MOUNT_ATTR_ for the whole tree */
 	OPTION_REC_CLEAR,
 	OPTION_PROPAGATION,
@@ -255,7 +255,8 @@ static void check_mount(const struct fields *f, struct spec_mount *m)
 	if (m->uids.n != m->gids.n && (!m->uids.n || !m->gids.n))
 		field_invalid(f, "uidMappings", "and gidMappings must both be there, or none");
 	if ((m->idmap || m->uids.n) && m->kind != SPEC_MOUNT_BIND)
-		field_fail(f, "options", BERTH_E_UNSUPPORTED, "has idmap for what is no bind mount");
+		field_fail(f, "options", BERTH_E_UNSUPPORTED,
+			   "has idmap for what is no bind mount");
 	if (m->copy_up && !str_eq(m->type, "tmpfs"))
 		field_invalid(f, "options", "has tmpcopyup for what is no tmpfs");
 }

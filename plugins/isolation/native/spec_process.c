@@ -128,16 +128,16 @@ static void read_caps(const struct fields *f, struct spec_process *ret)
 static void read_scheduler(const struct fields *f, struct spec_scheduler *ret)
 {
 	static const char *const policies[] = {
-		"SCHED_OTHER", "SCHED_FIFO", "SCHED_RR", "SCHED_BATCH",
+		"SCHED_OTHER", "SCHED_FIFO", "SCHED_RR",       "SCHED_BATCH",
 		"SCHED_ISO",   "SCHED_IDLE", "SCHED_DEADLINE",
 	};
 	static const struct {
 		const char *name;
 		uint64_t flag;
 	} flags[] = {
-		{"SCHED_FLAG_RESET_ON_FORK", 0x01}, {"SCHED_FLAG_RECLAIM", 0x02},
-		{"SCHED_FLAG_DL_OVERRUN", 0x04},    {"SCHED_FLAG_KEEP_POLICY", 0x08},
-		{"SCHED_FLAG_KEEP_PARAMS", 0x10},   {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+		{"SCHED_FLAG_RESET_ON_FORK", 0x01},  {"SCHED_FLAG_RECLAIM", 0x02},
+		{"SCHED_FLAG_DL_OVERRUN", 0x04},     {"SCHED_FLAG_KEEP_POLICY", 0x08},
+		{"SCHED_FLAG_KEEP_PARAMS", 0x10},    {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
 		{"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40},
 	};
 	struct fields s = field_object(f, "scheduler");
