@@ -193,6 +193,9 @@ static int take_header(struct scan *scan, bool *ret_done, struct berth_error *er
 	const char *wrong;
 	int r;
 
+	if (scan->file_bytes < TAR_BLOCK) /* not even one header: anything, but nobody's tar */
+		return berth_fail(err, BERTH_E_UNSUPPORTED, "%s is no tar archive",
+				  scan->index->label);
 	if (scan->file_bytes - scan->at < TAR_BLOCK)
 		return berth_fail(err, BERTH_E_CORRUPT,
 				  "%s is truncated: it ends inside a header at byte %llu",
