@@ -86,6 +86,7 @@ def find_dirs():
 
 class Engine:
     def __init__(self, config=None, name="e2e"):
+        dirs = find_dirs()
         self.dir = tempfile.mkdtemp(prefix=f"berth-{name}-", dir=TMP)
         os.chmod(self.dir, 0o711)
         self.root, self.run_dir = f"{self.dir}/root", f"{self.dir}/run"
@@ -94,7 +95,7 @@ class Engine:
         self.config = {
             "root": self.root,
             "run": self.run_dir,
-            "driver_dirs": find_dirs(),
+            "driver_dirs": dirs,
             "containers": {"cgroup_parent": self.cgroup, "stop_timeout": "3s"},
         }
         self.merge(config or {})
