@@ -259,7 +259,9 @@ static int check_drivers(struct check *c)
 		return berth_fail_errno(c->err, errno, "read directory 'storage'");
 	(void)steal_fd(&fd);
 	for (const struct dirent *e; (e = readdir(dir));)
-		if (ident_is_driver(e->d_name) && strv_add(&names, e->d_name) < 0)
+		/* "auto" is a file: the decision, not a driver */
+		if (e->d_type != DT_REG && ident_is_driver(e->d_name) &&
+		    strv_add(&names, e->d_name) < 0)
 			r = berth_fail(c->err, BERTH_E_NO_MEMORY, "out of memory");
 	(void)closedir(dir);
 	strv_foreach (name, names)

@@ -224,6 +224,23 @@ def history_and_size_are_shown():
 
 
 @test
+def a_check_of_a_good_store_finds_nothing_and_a_damaged_blob_is_named():
+    contains(e.ok("system", "check", "--deep"), "nothing is wrong")
+    where = f"{e.root}/content/sha256"
+    name = min(os.listdir(where), key=lambda n: os.path.getsize(f"{where}/{n}"))
+    with open(f"{where}/{name}", "r+b") as f:
+        byte = f.read(1)
+        f.seek(0)
+        f.write(bytes([byte[0] ^ 1]))
+    r = e.berth("system", "check", "--deep")
+    equal(r.code, 1)
+    contains(r.out, name)
+    with open(f"{where}/{name}", "r+b") as f:
+        f.write(byte)
+    contains(e.ok("system", "check", "--deep"), "nothing is wrong")
+
+
+@test
 def rmi_frees_everything():
     for line in e.ok("images", "-a", "--format", "{{.Repository}}:{{.Tag}}").split():
         e.ok("rmi", line)
