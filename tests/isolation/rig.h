@@ -18,7 +18,7 @@
 
 #include "../unit/ck.h"
 
-#include "../mock/lent.h"
+#include "tests/conformance/lent.h"
 #include "base/record.h"
 #include "berth/isolation.h"
 

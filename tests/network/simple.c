@@ -10,7 +10,7 @@
 
 #include "berth/network.h"
 #include "ck.h"
-#include "lent.h"
+#include "tests/conformance/lent.h"
 
 static const struct berth_driver *head;
 static const struct berth_network_ops *ops;

@@ -7,7 +7,7 @@
 
 #include "berth/registry.h"
 #include "ck.h"
-#include "lent.h"
+#include "tests/conformance/lent.h"
 #include "tarball.h"
 
 struct reg {

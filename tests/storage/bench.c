@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../mock/lent.h"
+#include "tests/conformance/lent.h"
 #include "base/clock.h"
 #include "base/path.h"
 #include "berth/storage.h"

@@ -12,7 +12,7 @@
 #include "../unit/ck.h"
 
 #include "berth/storage.h"
-#include "../mock/lent.h"
+#include "tests/conformance/lent.h"
 
 /** Of this run. */
 struct rig_traits {

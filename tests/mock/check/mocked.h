@@ -6,7 +6,7 @@
 #define TESTS_MOCKED_H
 
 #include "ck.h"
-#include "lent.h"
+#include "tests/conformance/lent.h"
 
 struct mocked {
 	const struct berth_driver *head;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lent.h"
+#include "tests/conformance/lent.h"
 
 #include <check.h>
 #include <dlfcn.h>
