@@ -5,9 +5,10 @@
 
 /* In the order of the bits in the public headers. */
 static const char *const storage_caps[] = {
-	"ingest-tree", "ingest-tar",  "claim",	   "parent-late", "whiteout-keep", "native-diff",
-	"idmap",       "chown-clone", "quota",	   "verify",	  "share-ro",	   "form-dir",
-	"form-block",  "form-image",  "userxattr", "tar-exact",	  "one-file",	   NULL,
+	"ingest-tree", "ingest-tar", "claim",	    "parent-late", "whiteout-keep",
+	"native-diff", "idmap",	     "chown-clone", "quota",	   "verify",
+	"share-ro",    "form-dir",   "form-block",  "form-image",  "userxattr",
+	"tar-exact",   "one-file",   "one-owner",   NULL,
 };
 
 static const char *const network_caps[] = {

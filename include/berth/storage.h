@@ -63,6 +63,11 @@ struct berth_ingest;  /* a layer being made; completed by the driver */
 #define BERTH_ST_TAR_EXACT                                                                         \
 	(UINT64_C(1) << 15)		      /**< diff_tar returns the very bytes ingest_tar ate */
 #define BERTH_ST_ONE_FILE (UINT64_C(1) << 16) /**< a layer is one file: removal is O(1) */
+/**
+ * All files belong to the engine's user: what a layer says of owners, and devices and xattrs that
+ * this user cannot make, is left out when it is unpacked. For engines without privileges.
+ */
+#define BERTH_ST_ONE_OWNER (UINT64_C(1) << 17)
 
 /** What the engine knows about a layer. Growable. Strings may be NULL where not known. */
 struct berth_layer_desc {

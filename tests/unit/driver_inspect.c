@@ -213,14 +213,14 @@ START_TEST(kinds_and_caps_have_names)
 	ck_assert_uint_eq(driver_kind_parse("registry"), BERTH_REGISTRY);
 	ck_assert_uint_eq(driver_kind_parse("x"), 0);
 	ck_assert_str_eq(driver_cap_name(BERTH_STORAGE, 0), "ingest-tree");
-	ck_assert_str_eq(driver_cap_name(BERTH_STORAGE, __builtin_ctzll(BERTH_ST_ONE_FILE)),
-			 "one-file");
+	ck_assert_str_eq(driver_cap_name(BERTH_STORAGE, __builtin_ctzll(BERTH_ST_ONE_OWNER)),
+			 "one-owner");
 	ck_assert_str_eq(driver_cap_name(BERTH_NETWORK, __builtin_ctzll(BERTH_NET_INTERNAL)),
 			 "internal");
 	ck_assert_str_eq(driver_cap_name(BERTH_ISOLATION, __builtin_ctzll(BERTH_ISO_INSECURE)),
 			 "insecure");
 	ck_assert_str_eq(driver_cap_name(BERTH_REGISTRY, __builtin_ctzll(BERTH_REG_EACH)), "each");
-	ck_assert_ptr_null(driver_cap_name(BERTH_STORAGE, 17));
+	ck_assert_ptr_null(driver_cap_name(BERTH_STORAGE, 18));
 	ck_assert_ptr_null(driver_cap_name(BERTH_STORAGE, 63));
 	ck_assert_ptr_null(driver_cap_name(9, 0));
 }

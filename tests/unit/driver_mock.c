@@ -26,7 +26,7 @@ static void use_broken(uint32_t kind, const char *name)
 	char text[512], from[64];
 
 	rig_make();
-	(void)snprintf(from, sizeof(from), "broken/%s", name);
+	(void)snprintf(from, sizeof(from), "../../tests/mock/broken/%s", name);
 	(void)rig_copy(from, "own.so");
 	(void)snprintf(text, sizeof(text), "\"%s\": {\"drivers\": {\"%s\": {\"file\": \"%s\"}}}",
 		       driver_kind_name(kind), name, rig_path("own.so"));

@@ -166,7 +166,8 @@ static int into_tree(struct layers_run *run, struct layer_job *job, struct strea
 	const struct config *config = run->how->store->config;
 	const struct unpack_how how = {
 		.flags = (st->caps & BERTH_ST_WHITEOUT_KEEP ? UNPACK_WHITEOUT_KEEP : 0) |
-			 (st->caps & BERTH_ST_USERXATTR ? UNPACK_USERXATTR : 0),
+			 (st->caps & BERTH_ST_USERXATTR ? UNPACK_USERXATTR : 0) |
+			 (st->caps & BERTH_ST_ONE_OWNER ? UNPACK_ONE_OWNER : 0),
 		.max_entries = config->limit_layer_entries,
 		.max_bytes = config->limit_layer_size,
 	};

@@ -100,7 +100,11 @@ static int unpack_special(struct unpack *u, const struct unpack_dir *parent, con
 			  struct berth_error *err)
 {
 	bool link = u->entry->type == TAR_SYMLINK;
+	bool device = u->entry->type == TAR_CHAR || u->entry->type == TAR_BLOCK;
 	int r;
+
+	if (device && u->flags & UNPACK_ONE_OWNER)
+		return 0;
 
 	if (link && (!*u->entry->link || strlen(u->entry->link) > PATH_LIMIT))
 		return berth_fail(err, BERTH_E_CORRUPT, "the target of the symlink is %s",

@@ -26,6 +26,9 @@
 enum unpack_flags {
 	UNPACK_WHITEOUT_KEEP = 1u << 0, /* the tree begins empty, whiteouts are kept */
 	UNPACK_USERXATTR = 1u << 1,	/* … with user.overlay.opaque instead of trusted */
+	/* owners, devices, and xattrs that we may not set are left out; all stays readable for us
+	 */
+	UNPACK_ONE_OWNER = 1u << 2,
 };
 
 struct unpack_how {

@@ -41,6 +41,11 @@ static bool is_overlay(const char *name)
 	return str_has_prefix(name, "trusted.overlay.") || str_has_prefix(name, "user.overlay.");
 }
 
+static bool has_one_owner(const struct unpack *u)
+{
+	return u->flags & UNPACK_ONE_OWNER;
+}
+
 static int set_xattr(struct unpack *u, const struct target *t, const char *name, const void *value,
 		     size_t n, struct berth_error *err)
 {
@@ -54,7 +59,7 @@ static int set_xattr(struct unpack *u, const struct target *t, const char *name,
 				  unpack_shown(name, shown));
 	if (target_set(t, name, value, n) == 0)
 		return 0;
-	if ((errno == EOPNOTSUPP || errno == EPERM) && may_miss(name)) {
+	if ((errno == EOPNOTSUPP || errno == EPERM) && (may_miss(name) || has_one_owner(u))) {
 		u->res.skipped_xattrs++;
 		return 0;
 	}
@@ -112,13 +117,21 @@ static int set_xattrs(struct unpack *u, const struct target *t, bool acls, struc
 
 static bool wants_owner(const struct unpack *u, bool inherits)
 {
+	if (has_one_owner(u))
+		return false;
 	/* new files are root's, like us, unless their directory gives them a group */
 	return u->entry->uid != u->uid || u->entry->gid != u->gid || inherits;
 }
 
 static bool wants_mode(const struct unpack *u, bool inherits)
 {
-	return u->entry->mode & SPECIAL || inherits || !u->umask_zero;
+	return u->entry->mode & SPECIAL || inherits || !u->umask_zero || has_one_owner(u);
+}
+
+/* Who is not root needs a mode that lets them: to read it, to make more in it, to remove it. */
+static mode_t mode_of(const struct unpack *u, mode_t needed)
+{
+	return u->entry->mode | (has_one_owner(u) ? needed : 0);
 }
 
 int meta_of_file(struct unpack *u, int fd, const struct unpack_dir *parent, struct berth_error *err)
@@ -133,7 +146,7 @@ int meta_of_file(struct unpack *u, int fd, const struct unpack_dir *parent, stru
 	/* the order matters: a change of owner takes set-id bits and capabilities away */
 	if (wants_owner(u, parent->inherits) && fchown(fd, e->uid, e->gid) < 0)
 		return berth_fail_errno(err, errno, "set the owner");
-	if (wants_mode(u, parent->inherits) && fchmod(fd, e->mode) < 0)
+	if (wants_mode(u, parent->inherits) && fchmod(fd, mode_of(u, S_IRUSR | S_IWUSR)) < 0)
 		return berth_fail_errno(err, errno, "set the mode");
 	r = set_xattrs(u, &t, true, err);
 	if (r < 0)
@@ -268,14 +281,14 @@ int meta_of_dir(struct unpack *u, const struct unpack_dir *dir, bool fresh, bool
 		r = drop_xattrs(u, path, err);
 	if (r < 0)
 		return r;
-	if ((!fresh || wants_owner(u, inherits)) &&
+	if ((!fresh || wants_owner(u, inherits)) && !has_one_owner(u) &&
 	    fchownat(dir->fd, "", e->uid, e->gid, AT_EMPTY_PATH) < 0)
 		return berth_fail_errno(err, errno, "set the owner");
 	/* set-group-id and ACLs would be handed on to what is still to be made in it */
 	late->mtime = e->mtime;
-	late->mode = e->mode;
+	late->mode = mode_of(u, S_IRWXU);
 	late->set_mode = !fresh || wants_mode(u, inherits);
-	if (late->set_mode && chmod(path, e->mode & 0777) < 0)
+	if (late->set_mode && chmod(path, late->mode & 0777) < 0)
 		return berth_fail_errno(err, errno, "set the mode");
 	r = set_xattrs(u, &t, false, err);
 	return r < 0 ? r : late_acls(u, late, err);

@@ -6,6 +6,12 @@
 #include <time.h>
 
 #include "base/ident.h"
+#include "base/path.h"
+
+enum { SCENARIO_MAX = 1024 * 1024 }; /* bytes */
+
+static char *const kinds[] = {(char *)"storage", (char *)"network", (char *)"isolation",
+			      (char *)"registry", NULL};
 
 const struct berth_option mock_options[] = {
 	MOCK_OPTIONS,
@@ -43,16 +49,70 @@ static int check_scenario(const struct record *scenario, struct berth_error *err
 	return 0;
 }
 
-int mock_reload(struct mock *m, const struct berth_conf *conf, struct berth_error *err)
+/* The scenario of our kind in the file of all kinds; NULL: there is none. */
+static int read_scenarios(const char *path, const char *kind, struct record **ret,
+			  struct berth_error *err)
+{
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	cleanup_record struct record *all = NULL;
+	cleanup_free char *text = NULL;
+	const char *key;
+	struct record *one;
+	size_t n;
+	int r;
+
+	if (fd < 0)
+		return berth_fail_errno(err, errno, "open");
+	r = read_fd_limited(fd, SCENARIO_MAX, &text, &n, err);
+	if (r == 0)
+		r = record_parse(text, n, 0, &all, err);
+	if (r == 0 && record_type(all) != RECORD_OBJECT)
+		r = berth_fail(err, BERTH_E_INVALID, "it is no object");
+	if (r < 0)
+		return r;
+	record_foreach (all, key, one) {
+		if (!strv_has(kinds, key))
+			return berth_fail(
+				err, BERTH_E_INVALID,
+				"'%s' is no kind of drivers: storage, network, isolation, "
+				"registry",
+				key);
+		if (!str_eq(key, kind))
+			continue;
+		*ret = record_copy(one);
+		if (!*ret)
+			return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	}
+	return 0;
+}
+
+static int get_scenario(const struct mock *m, const struct berth_conf *conf, struct record **ret,
+			struct berth_error *err)
 {
 	const char *text = m->host->conf_json(conf, "scenario");
+	const char *path = secure_getenv("BERTH_MOCK_SCENARIO");
 	cleanup_record struct record *scenario = NULL;
 	int r = 0;
 
 	if (text)
 		r = record_parse(text, strlen(text), 0, &scenario, err);
+	else if (path && *path)
+		r = read_scenarios(path, m->kind, &scenario, err);
 	if (r == 0)
 		r = check_scenario(scenario, err);
+	if (r < 0 && !text)
+		berth_error_prefix(err, "BERTH_MOCK_SCENARIO '%s'", path);
+	if (r < 0)
+		return r;
+	*ret = steal_ptr(scenario);
+	return 0;
+}
+
+int mock_reload(struct mock *m, const struct berth_conf *conf, struct berth_error *err)
+{
+	cleanup_record struct record *scenario = NULL;
+	int r = get_scenario(m, conf, &scenario, err);
+
 	if (r < 0)
 		return r;
 	record_free(m->scenario);
@@ -68,10 +128,12 @@ int mock_init(struct mock *m, const char *kind, const struct berth_host *host,
 	struct mock fresh = {.host = host, .kind = kind, .transcript = -1};
 	int r;
 
+	if (!path)
+		path = secure_getenv("BERTH_MOCK_TRANSCRIPT");
 	r = mock_reload(&fresh, conf, err);
 	if (r < 0)
 		return r;
-	if (path) {
+	if (path && *path) {
 		fresh.transcript = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 		if (fresh.transcript < 0) {
 			r = berth_fail_errno(err, errno, "open the transcript '%s'", path);
@@ -147,14 +209,32 @@ static int strike(const struct record *fault, const char *call, struct berth_err
 	return r;
 }
 
+/* Ids are random and transcripts shall not be: 64 hex digits become "ID"; digests stay. */
+static void add_without_ids(struct str *out, const char *args)
+{
+	enum { ID_DIGITS = 64 };
+
+	while (*args) {
+		size_t n = strspn(args, "0123456789abcdef");
+		bool digest = str_has_suffix(str_text(out), ":");
+
+		if (n == ID_DIGITS && !digest)
+			str_add(out, "ID");
+		else
+			str_add_n(out, args, n ? n : 1);
+		args += n ? n : 1;
+	}
+}
+
 BERTH_PRINTF(3, 0)
 static void write_line(const struct mock *m, const char *call, const char *fmt, va_list ap)
 {
-	cleanup_str struct str line = STR_INIT;
+	cleanup_str struct str line = STR_INIT, args = STR_INIT;
 	ssize_t n;
 
 	str_addf(&line, "%s.%s ", m->kind, call);
-	str_addv(&line, fmt, ap);
+	str_addv(&args, fmt, ap);
+	add_without_ids(&line, str_text(&args));
 	if (str_has_suffix(str_text(&line), " "))
 		str_cut(&line, line.len - 1); /* no arguments */
 	for (size_t i = 0; i < line.len; i++) {

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mock isolation: runs the program as an ordinary child process and keeps nothing apart. The root
- *is the directory that the program starts in (and where it is looked for first); it is not its
- *root. INSECURE, for tests.
+ * is the directory that the program starts in (and where it is looked for first); it is not its
+ * root. INSECURE, for tests.
  *
  * The scenario (see mock.h) may have besides:
  *
- *	"pretend": {"exit_code": 3, "run_ms": 50, "ignore_term": true}   execute nothing, and end so
- *	"oom": true                     the exit says that memory ran out
- *	"stats": {...}                  what stats answers
+ *	"pretend": {"stdout": "...", "stderr": "...", "run_ms": 50, "exit_code": 3,
+ *		    "ignore_term": true}	execute nothing: write, wait, and end so
+ *	"pretend_exec": {...}		the same for exec; absent: as "pretend" says
+ *	"oom": true			the exit says that memory ran out
+ *	"stats": {...}			what stats answers
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -120,9 +122,9 @@ static void take_exit(struct berth_sandbox *sb)
 }
 
 static struct child_spec child_of(const struct berth_isolation *iso, const struct record *process,
-				  int root, const int32_t stdio[3], uint32_t preserve_fds)
+				  int root, const int32_t stdio[3], uint32_t preserve_fds,
+				  const struct record *pretend)
 {
-	const struct record *pretend = record_get(iso->mock.scenario, "pretend");
 
 	return (struct child_spec){
 		.process = process,
@@ -131,6 +133,8 @@ static struct child_spec child_of(const struct berth_isolation *iso, const struc
 		.preserve_fds = preserve_fds,
 		.pretend = pretend,
 		.code = (int)record_int_or(record_get(pretend, "exit_code"), 0),
+		.out = record_str(record_get(pretend, "stdout")),
+		.err = record_str(record_get(pretend, "stderr")),
 		.run_ms = record_int_or(record_get(pretend, "run_ms"), 0),
 		.ignore_term = record_bool_or(record_get(pretend, "ignore_term"), false),
 	};
@@ -193,7 +197,8 @@ static int launch(struct berth_sandbox *sb, const struct berth_launch *launch,
 	sb->program = strdup(record_str_or(record_at(record_get(process, "args"), 0), ""));
 	if (!sb->program)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
-	child = child_of(sb->iso, process, sb->root, launch->stdio, launch->preserve_fds);
+	child = child_of(sb->iso, process, sb->root, launch->stdio, launch->preserve_fds,
+			 record_get(sb->iso->mock.scenario, "pretend"));
 	r = child_start(&child, &sb->child, err);
 	if (r < 0)
 		return r;
@@ -362,6 +367,7 @@ static int mock_exec(struct berth_sandbox *sb, const struct berth_exec *exec, st
 	cleanup_record struct record *process = NULL;
 	cleanup_free char *args = NULL;
 	struct child child = CHILD_INIT;
+	const struct record *pretend;
 	struct child_spec spec;
 	int r;
 
@@ -376,7 +382,10 @@ static int mock_exec(struct berth_sandbox *sb, const struct berth_exec *exec, st
 		r = berth_fail(err, BERTH_E_BUSY, "sandbox '%s' is frozen", sb->id);
 	if (r < 0)
 		return r;
-	spec = child_of(sb->iso, process, sb->root, exec->stdio, exec->preserve_fds);
+	pretend = record_get(sb->iso->mock.scenario, "pretend_exec");
+	if (!pretend)
+		pretend = record_get(sb->iso->mock.scenario, "pretend");
+	spec = child_of(sb->iso, process, sb->root, exec->stdio, exec->preserve_fds, pretend);
 	r = child_start(&spec, &child, err);
 	if (r < 0)
 		return r;

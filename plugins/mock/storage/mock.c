@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mock storage: layers and views are whole copies in plain directories, for tests without
- *privileges.
+ * privileges.
  *
  *	layers/NAME/{tree/,parent}   views/NAME/{tree/,below}   making/KEY/...   locks/KEY
  *
  * where KEY is layers-NAME or views-NAME.
  *
  * "Mounting" gives the directory itself (O_PATH), not a mount: mock isolation takes it, move_mount
- *does not. Not durable: nothing is synced.
+ * does not. Not durable: nothing is synced.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -496,7 +496,7 @@ static const struct berth_driver head = {
 	MOCK_HEAD,
 	.options = mock_options,
 	.kind = BERTH_STORAGE,
-	.caps = BERTH_ST_INGEST_TREE | BERTH_ST_FORM_DIR,
+	.caps = BERTH_ST_INGEST_TREE | BERTH_ST_FORM_DIR | BERTH_ST_ONE_OWNER,
 	.summary = "whole copies in plain directories, for tests",
 	.ops = &ops,
 	.ops_size = sizeof(ops),

@@ -15,7 +15,8 @@ struct child_spec {
 	int root;		      /* directory of the container; -1: the machine's own */
 	int stdio[3];
 	uint32_t preserve_fds;
-	bool pretend; /* execute nothing: wait run_ms and exit with `code` */
+	bool pretend;	       /* execute nothing: wait run_ms and exit with `code` */
+	const char *out, *err; /* what it writes first; NULL: nothing */
 	int64_t run_ms;
 	int code;
 	bool ignore_term;

@@ -1,24 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mock: what the mock drivers of all kinds share. They work without privileges, do the least that
- *keeps the engine's promises, write down each call, and fail when the scenario says so. Nothing is
- *random.
+ * keeps the engine's promises, write down each call, and fail when the scenario says so. Nothing is
+ * random. What users are told: docs/testing-with-mocks.md.
  *
  * Options:
  *
- *	transcript  a file to which each call appends one line: "storage.view_create view=v1
- *layer=-" scenario    JSON:
- *	  {"latency_ms": 5,                           before every call
- *	   "faults": [{"call": "ingest_commit",       by name; a call that cannot fail only waits
- *	               "nth": 2, "times": 1,          from the 2nd on, once; absent: from the first,
- *always "latency_ms": 100,             before that one "code": "full",                fails so
- *(berth_code_name), with "text": "...", "hint": "...",  or a text of ours "errno": 28, "kill":
- *true}]}                or the process ends here, as by kill -9
+ *	transcript	a file to which each call appends one line:
+ *			"storage.view_create view=v1 layer=- flags=0"
+ *	scenario	JSON, with every key optional:
+ *	  {"latency_ms": 5,		before every call
+ *	   "faults": [{
+ *	     "call": "ingest_commit",	by name; a call that cannot fail only waits
+ *	     "nth": 2, "times": 1,	from the 2nd on, once; absent: from the first, always
+ *	     "latency_ms": 100,		before that one
+ *	     "code": "full",		fails so (berth_code_name), with this text and hint, or a
+ *	     "text": "...", "hint": "...", "errno": 28,			text of ours
+ *	     "kill": true}]}		or the process ends here, as by kill -9
+ *
+ * Without these options the environment counts: BERTH_MOCK_TRANSCRIPT is a file,
+ *BERTH_MOCK_SCENARIO a file with an object of scenarios, by kind: {"storage": {...}, "registry":
+ *{...}}.
  *
  * Calls are counted per instance. What else a kind understands stands at the top of its file.
  */
-#ifndef TESTS_MOCK_H
-#define TESTS_MOCK_H
+#ifndef PLUGINS_MOCK_H
+#define PLUGINS_MOCK_H
 
 #include "base/record.h"
 #include "berth/driver.h"
