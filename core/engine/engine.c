@@ -51,6 +51,20 @@ static int helper_path(const char *program, const char *name, char **ret, struct
 	return *ret ? 0 : berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 }
 
+/* The monitor has another working directory, and reads the same file. */
+static int absolute(const char *path, char **ret, struct berth_error *err)
+{
+	cleanup_free char *cwd = NULL;
+
+	if (!path || *path == '/')
+		return str_copy(path, ret, err);
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return berth_fail_errno(err, errno, "find the working directory");
+	*ret = str_fmt("%s/%s", cwd, path);
+	return *ret ? 0 : berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+}
+
 static int override(char **at, const char *value, struct berth_error *err)
 {
 	if (!value)
@@ -87,6 +101,8 @@ int engine_open(const struct engine_options *options, struct engine **ret, struc
 	if (r == 0)
 		r = op_new(NULL, NULL, &e->op, err);
 	if (r == 0)
+		r = absolute(e->config->file, &e->config_path, err);
+	if (r == 0)
 		r = own_path(&e->program, err);
 	if (r == 0)
 		r = helper_path(e->program, "berth-monitor", &e->monitor, err);
@@ -101,7 +117,7 @@ int engine_open(const struct engine_options *options, struct engine **ret, struc
 		.program = e->program,
 		.monitor = e->monitor,
 		.init = e->init,
-		.config_file = e->config->file,
+		.config_file = e->config_path,
 		.spare_monitor = -1,
 	};
 	*ret = steal_ptr(e);
@@ -177,6 +193,7 @@ void engine_close(struct engine *e)
 	store_close(e->store);
 	op_free(e->op);
 	config_free(e->config);
+	free(e->config_path);
 	free(e->program);
 	free(e->monitor);
 	free(e->init);

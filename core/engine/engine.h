@@ -27,6 +27,7 @@ struct engine {
 	struct store *store; /**< NULL before engine_ready */
 	struct berth_op *op; /**< engine_cancel cancels it */
 	struct container_host host;
+	char *config_path; /* absolute, or NULL */
 	char *program, *monitor, *init;
 };
 

@@ -184,6 +184,7 @@ static _Noreturn void child_main(const struct plan *plan)
 {
 	const int needed[] = {plan->program, plan->cwd, plan->gate, plan->report};
 	sigset_t none;
+	char magic[2];
 	int failed;
 	char go;
 
@@ -205,6 +206,10 @@ static _Noreturn void child_main(const struct plan *plan)
 		_exit(126);
 	if (plan->spec->pretend)
 		pretend(plan);
+	/* a script's interpreter opens it by its descriptor */
+	if (pread(plan->program, magic, sizeof(magic), 0) == sizeof(magic) &&
+	    memcmp(magic, "#!", sizeof(magic)) == 0)
+		(void)fcntl(plan->program, F_SETFD, 0);
 	(void)fexecve(plan->program, plan->argv, plan->envp);
 	failed = errno;
 	(void)!write(plan->report, &failed, sizeof(failed));

@@ -289,16 +289,21 @@ static int mock_recover(struct berth_isolation *iso, const char *id, struct bert
 	cleanup_record struct record *parsed = NULL;
 	cleanup_free char *text = NULL;
 	struct berth_sandbox *sb;
-	size_t n = state.n;
+	size_t n;
 	int r;
 
 	r = mock_call(&iso->mock, NULL, err, "recover", "id=%s", id);
 	if (r == 0)
 		r = mock_check_name(id, err);
-	if (r == 0 && n == 0)
+	if (r == 0 && state.n > 0)
+		r = record_parse(state.p, state.n, 0, &parsed, err);
+	/* nothing, or a config.json: then what we wrote ourselves, if it came to that */
+	if (r == 0 && !record_has(parsed, "birth")) {
+		record_free(steal_ptr(parsed));
 		r = state_read(iso->state, id, 4096, &text, &n, err);
-	if (r == 0)
-		r = record_parse(text ? text : state.p, n, 0, &parsed, err);
+		if (r == 0)
+			r = record_parse(text, n, 0, &parsed, err);
+	}
 	if (r < 0)
 		return r;
 	sb = calloc(1, sizeof(*sb));
