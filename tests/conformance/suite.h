@@ -6,7 +6,7 @@
  *	berth-conformance FILE.so [-o KEY=VALUE]... [--trait NAME=VALUE]... [--only PART]...
  *
  * A case is a check test (START_TEST), runs in a process of its own and is told apart by its name,
- *a true sentence. It knows no driver: what a driver may do differently is asked of its caps, or is
+ * a true sentence. It knows no driver: what a driver may do differently is asked of its caps, or is
  *a trait, whose default is the strict answer. What cannot be shown here says so with suite_skip(),
  * which is neither a pass nor a failure.
  */
@@ -43,7 +43,10 @@ extern const struct suite storage_suite, network_suite, isolation_suite, registr
 size_t common_cases(const TTest *out[]);
 
 /** For a file's list of cases. */
-enum { SUITE_CASES_MAX = 64 };
+enum {
+	SUITE_CASES_MAX = 64, /* of one list */
+	SUITE_LISTS_MAX = 16, /* of a kind */
+};
 #define SUITE_CASES(name, ...)                                                                     \
 	size_t name(const TTest *out[])                                                            \
 	{                                                                                          \
@@ -64,13 +67,17 @@ const struct berth_driver *suite_driver(void);
 const struct berth_conf *suite_conf(const char *const *more);
 /** Where its calls are answered. */
 bool suite_is_separate(void);
+/** The driver has call @name of its kind's table itself: what is there is no stub. */
+bool suite_has(const char *call);
+/** Its file. */
+const char *suite_file(void);
 
 /** Value of a trait of this kind; the case fails if there is no such trait. */
 const char *suite_trait(const char *name);
 uint64_t suite_trait_u64(const char *name);
 bool suite_trait_is(const char *name, const char *value);
 
-/** End this case: it cannot be shown here, because @fmt. */
+/** End this case: it cannot be shown here, because @fmt. In the process of the case only. */
 _Noreturn void suite_skip(const char *fmt, ...) BERTH_PRINTF(1, 2);
 /** Skip unless the driver promises all of @caps; @what for the reason ("capability 'quota'"). */
 void suite_needs(uint64_t caps, const char *what);

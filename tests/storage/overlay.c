@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What only the driver overlay promises, and what its state looks like (storage-overlay.md). */
-#include "rig.h"
+#include "own.h"
 
 #include <sys/mount.h>
 #include <sys/xattr.h>
-
-int rig_dir(char path[static 96])
-{
-	return ck_dir_at(path);
-}
 
 static void put_base(const struct rig *r BERTH_UNUSED, int dirfd)
 {
@@ -21,7 +16,7 @@ static void put_base(const struct rig *r BERTH_UNUSED, int dirfd)
 
 static void open_with(struct rig *r, const char *option)
 {
-	rig_traits.options[0] = option;
+	own.options[0] = option;
 	rig_open(r);
 }
 
@@ -216,7 +211,7 @@ static bool mounted_with(const struct rig *r, const char *view, const char *opti
 {
 	char path[96];
 	cleanup_free char *text = NULL;
-	int target = rig_dir(path);
+	int target = ck_dir_at(path);
 	int fd = rig_mount(r, view);
 	int proc;
 	const char *line;
@@ -345,7 +340,7 @@ END_TEST
 
 static int probe_level(int scratch, const char *id)
 {
-	const struct berth_driver *head = lent_load(rig_traits.file);
+	const struct berth_driver *head = lent_load(own.file);
 	const struct berth_conf conf = {.options = head->options};
 	struct berth_sink sink = {.limit = 65536};
 	int level;
@@ -379,7 +374,7 @@ END_TEST
 START_TEST(a_probe_says_what_works)
 {
 	char path[96];
-	int fd = rig_dir(path);
+	int fd = ck_dir_at(path);
 
 	ck_assert_int_eq(probe_level(fd, "overlay.mount"), BERTH_FINDING_OK);
 	ck_assert_int_gt(probe_level(fd, "overlay.layers"), 0);
@@ -393,7 +388,7 @@ int main(int argc, char *argv[])
 {
 	if (argc != 2)
 		return 2;
-	rig_traits.file = argv[1];
+	own.file = argv[1];
 	if (geteuid() != 0)
 		return ck_skip_all("needs root");
 	return CK_MAIN("storage/overlay", a_directory_of_a_layer_cannot_be_renamed_by_default,

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What only the driver vfs promises, and what its state looks like (storage-vfs.md). */
-#include "rig.h"
+#include "own.h"
 
 #include <sys/mount.h>
-
-int rig_dir(char path[static 96])
-{
-	return ck_dir_at(path);
-}
 
 enum { BIG = 3 << 20 };
 
@@ -80,7 +75,7 @@ static void ck_copies(const char *option)
 	struct rig r;
 	int fd;
 
-	rig_traits.options[0] = option;
+	own.options[0] = option;
 	rig_open(&r);
 	rig_layer(&r, "a", NULL, put_big);
 	rig_layer(&r, "b", "a", put_holes);
@@ -112,7 +107,7 @@ START_TEST(reflink_always_is_refused_where_it_cannot_be)
 	struct rig r;
 	void *instance;
 
-	r.head = lent_load(rig_traits.file);
+	r.head = lent_load(own.file);
 	r.ops = r.head->ops;
 	r.statefd = rig_tmpfs("8m");
 	ck_ok(r.head->open(lent_host(), &conf, r.statefd, &instance, &err));
@@ -202,7 +197,7 @@ END_TEST
 
 START_TEST(a_probe_says_what_copies_cost)
 {
-	const struct berth_driver *head = lent_load(rig_traits.file);
+	const struct berth_driver *head = lent_load(own.file);
 	const struct berth_conf conf = {.options = head->options};
 	struct berth_sink sink = {.limit = 65536};
 	int fd = rig_tmpfs("8m");
@@ -221,7 +216,7 @@ int main(int argc, char *argv[])
 {
 	if (argc != 2)
 		return 2;
-	rig_traits.file = argv[1];
+	own.file = argv[1];
 	if (geteuid() != 0)
 		return ck_skip_all("needs root");
 	return CK_MAIN("storage/vfs", bytes_and_holes_are_copied,

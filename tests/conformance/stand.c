@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The contract of berth/storage.h as cases that each driver must pass; rig.h says how it is run.
- * docs/drivers/storage.md has the case beside each sentence.
- */
-#include "rig.h"
-
+/* Filesystems to stand on. */
+#include <linux/loop.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <linux/loop.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
-int rig_dir(char path[static 96])
-{
-	return ck_dir_at(path);
-}
+#include "tests/conformance/run.h"
+
+enum { IMAGE_BYTES = 512 << 20 };
 
 /* Run @argv; its output goes nowhere. */
-static bool run(const char *const argv[])
+static bool run_program(const char *const argv[])
 {
 	int status;
 	pid_t pid = fork();
@@ -54,23 +50,24 @@ static bool attach_loop(int fd, char path[static 32])
 	return false;
 }
 
-/* Put a filesystem of type @type over /var/tmp, where only we see it. NULL, or why not. */
-static const char *stand_on(const char *type)
+const char *stand_on(const char *type)
 {
 	char image[] = "/var/tmp/berth-fs-XXXXXX";
 	char mkfs[32];
 	char loop[32];
 	cleanup_fd int fd = -1;
 
+	if (geteuid() != 0)
+		return "needs root to mount";
 	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return "no mount namespace of our own";
 	if (str_eq(type, "tmpfs"))
 		return mount("tmpfs", "/var/tmp", "tmpfs", 0, "size=512m") < 0 ? "no tmpfs" : NULL;
 	fd = mkostemp(image, O_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, 512 << 20) < 0)
+	if (fd < 0 || ftruncate(fd, IMAGE_BYTES) < 0)
 		return "no room for an image";
 	(void)snprintf(mkfs, sizeof(mkfs), "mkfs.%s", type);
-	if (!run((const char *const[]){mkfs, "-q", image, NULL})) {
+	if (!run_program((const char *const[]){mkfs, "-q", image, NULL})) {
 		(void)unlink(image);
 		return "no mkfs for this filesystem";
 	}
@@ -80,44 +77,30 @@ static const char *stand_on(const char *type)
 	return mount(loop, "/var/tmp", type, 0, NULL) < 0 ? "the kernel does not mount this" : NULL;
 }
 
-static void take_trait(const char *word)
+const char *stand_type(const char *path)
 {
-	static size_t n_options;
-	const char *value = str_after(word, "layers=");
-	uint64_t n = 0;
+	static const struct {
+		unsigned long magic;
+		const char *name;
+	} types[] = {
+		{EXT4_SUPER_MAGIC, "ext4"},
+		{0x58465342, "xfs"},
+		{BTRFS_SUPER_MAGIC, "btrfs"},
+		{TMPFS_MAGIC, "tmpfs"},
+		{OVERLAYFS_SUPER_MAGIC, "overlay"},
+		{0xF2F52010, "f2fs"},
+		{0x2FC12FC1, "zfs"},
+		{0xCA451A4E, "bcachefs"},
+	};
+	static char other[24];
+	struct statfs fs;
 
-	if (value && parse_u64(value, 500, &n) == 0)
-		rig_traits.layers = (unsigned)n;
-	else if (str_has_prefix(word, "option="))
-		rig_traits.options[n_options++] = str_after(word, "option=");
-}
-
-int main(int argc, char *argv[])
-{
-	const TTest *cases[8 * RIG_CASES_MAX] = {NULL};
-	size_t n = 0;
-
-	if (argc < 2 || argc > 8) {
-		(void)fprintf(stderr, "usage: contract FILE.so [TRAIT=VALUE...]\n");
-		return 2;
+	if (statfs(path, &fs) < 0)
+		return "?";
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if ((unsigned long)fs.f_type == types[i].magic)
+			return types[i].name;
 	}
-	rig_traits.file = argv[1];
-	if (geteuid() != 0)
-		return ck_skip_all("needs root");
-	for (int i = 2; i < argc; i++) {
-		const char *type = str_after(argv[i], "on=");
-		const char *why = type ? stand_on(type) : NULL;
-
-		if (why)
-			return ck_skip_all(why);
-		take_trait(argv[i]);
-	}
-	n += layer_cases(cases + n);
-	n += file_cases(cases + n);
-	n += view_cases(cases + n);
-	n += userns_cases(cases + n);
-	n += change_cases(cases + n);
-	n += crash_cases(cases + n);
-	n += whole_cases(cases + n);
-	return ck_main("storage", cases);
+	(void)snprintf(other, sizeof(other), "0x%lx", (unsigned long)fs.f_type);
+	return other;
 }

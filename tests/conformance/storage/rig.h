@@ -1,29 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rig: what the cases of the storage contract stand on: a driver, opened on a state directory of
- * its own, and words for what cases do again and again. It knows no driver. What drivers may do
- * differently is asked of the caps, or is a trait, which the command line gives:
- *
- *	contract FILE.so [layers=N] [option=VALUE] [on=tmpfs|ext4|xfs|btrfs]
+ * rig: what cases for storage drivers stand on: a driver, opened on a state directory of its own,
+ * and words for what they do again and again. It knows no driver. It serves the suite and the tests
+ * of what one driver alone promises, which give it rig_driver and rig_conf.
  */
 #ifndef TESTS_STORAGE_RIG_H
 #define TESTS_STORAGE_RIG_H
 
-#include "../unit/ck.h"
-
 #include "berth/storage.h"
 #include "tests/conformance/lent.h"
+#include "tests/unit/ck.h"
 
-/** Of this run. */
-struct rig_traits {
-	const char *file;	/* the driver */
-	unsigned layers;	/* how many can be stacked; 300 unless said */
-	const char *options[8]; /* of open: "key=value", NULL ends */
-};
-extern struct rig_traits rig_traits;
-
-/** A new empty directory of this test; contract.c has it. */
-int rig_dir(char path[static 96]);
+/** The driver under test and the options for its open; each program has its own. */
+const struct berth_driver *rig_driver(void);
+const struct berth_conf *rig_conf(void);
 
 struct rig {
 	const struct berth_driver *head;
@@ -34,6 +24,8 @@ struct rig {
 };
 
 void rig_open(struct rig *r);
+/** On a state directory that is there, with @r->path unset. */
+void rig_open_on(struct rig *r, int statefd);
 void rig_reopen(struct rig *r);
 void rig_close(struct rig *r);
 bool rig_can(const struct rig *r, uint64_t caps);
@@ -64,12 +56,6 @@ size_t rig_held(const struct rig *r);
 /** Nothing of what check looks at is damaged. */
 void rig_check(const struct rig *r);
 
-/**
- * fork() for a child that may be killed at any moment: what check would write for it, to the file
- * that it shares with its parent, is dropped. A failed assertion in it is its exit with 1.
- */
-pid_t rig_fork(void);
-
 /** A user namespace: 0..65535 in there is @base.. here. */
 int rig_userns(unsigned base);
 /** Run @fn in a child that is root of @userns; its answer must be 0. */
@@ -78,25 +64,5 @@ void rig_as_root_of(int userns, int (*fn)(int dirfd), int dirfd);
 void rig_own_mounts(void);
 /** An empty directory on a tmpfs of that size, in a mount namespace of one's own. */
 int rig_tmpfs(const char *size);
-
-/** Lists of cases: each file of the suite adds its own to @out and says how many. */
-enum { RIG_CASES_MAX = 64 };
-#define RIG_CASES(name, ...)                                                                       \
-	size_t name(const TTest *out[])                                                            \
-	{                                                                                          \
-		const TTest *const all[] = {__VA_ARGS__};                                          \
-                                                                                                   \
-		memcpy(out, all, sizeof(all));                                                     \
-		return sizeof(all) / sizeof(all[0]);                                               \
-	}                                                                                          \
-	struct name##_ends_with_a_semicolon
-
-size_t layer_cases(const TTest *out[]);
-size_t file_cases(const TTest *out[]);
-size_t view_cases(const TTest *out[]);
-size_t userns_cases(const TTest *out[]);
-size_t change_cases(const TTest *out[]);
-size_t crash_cases(const TTest *out[]);
-size_t whole_cases(const TTest *out[]);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rig.h"
+#include "tests/conformance/storage/cases.h"
 
 #include <sys/mount.h>
 #include <sys/statvfs.h>
@@ -189,7 +189,7 @@ START_TEST(what_fails_gives_nothing)
 	rig_open(&r);
 	ck_fails(BERTH_E_NOT_FOUND, r.ops->view_mount(r.st, "absent", &opts, &fd, &err));
 	ck_assert_int_eq(fd, -5);
-	if (r.ops->usage) {
+	if (suite_has("usage")) {
 		struct berth_usage usage = {.size = sizeof(usage), .own = 77};
 
 		ck_fails(BERTH_E_NOT_FOUND,
@@ -252,7 +252,7 @@ START_TEST(a_mount_is_detached_and_leaves_nothing)
 	ck_assert_str_eq(str_text(&before), str_text(&after));
 	ck_assert_int_eq(close(fd), 0);
 	fd = rig_mount(&r, "v");
-	target = rig_dir(path);
+	target = ck_dir_at(path);
 	ck_assert_int_eq(
 		move_mount(fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH),
 		0);
@@ -337,10 +337,10 @@ START_TEST(a_directory_of_a_layer_can_be_moved_as_mv_does)
 }
 END_TEST
 
-RIG_CASES(view_cases, views_share_nothing_with_each_other_nor_with_their_layer,
-	  a_view_keeps_what_was_written, a_view_on_nothing_begins_empty,
-	  a_read_only_view_cannot_be_written, a_view_can_be_mounted_only_to_be_read,
-	  a_volatile_view_can_be_mounted_again, a_view_exists_once, a_view_needs_its_layer,
-	  what_fails_gives_nothing, nobody_needs_err, a_mount_is_detached_and_leaves_nothing,
-	  mount_attributes_are_those_asked_for, a_mounted_view_is_busy_or_can_go,
-	  a_directory_of_a_layer_can_be_moved_as_mv_does);
+SUITE_CASES(view_cases, views_share_nothing_with_each_other_nor_with_their_layer,
+	    a_view_keeps_what_was_written, a_view_on_nothing_begins_empty,
+	    a_read_only_view_cannot_be_written, a_view_can_be_mounted_only_to_be_read,
+	    a_volatile_view_can_be_mounted_again, a_view_exists_once, a_view_needs_its_layer,
+	    what_fails_gives_nothing, nobody_needs_err, a_mount_is_detached_and_leaves_nothing,
+	    mount_attributes_are_those_asked_for, a_mounted_view_is_busy_or_can_go,
+	    a_directory_of_a_layer_can_be_moved_as_mv_does);

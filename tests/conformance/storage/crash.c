@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rig.h"
+#include "tests/conformance/storage/cases.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -70,7 +70,7 @@ START_TEST(a_killed_maker_leaves_nothing_visible)
 	rig_layer(&r, "base", NULL, put_file);
 	held = rig_held(&r);
 	ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
-	pid = rig_fork();
+	pid = ck_fork();
 	if (pid == 0) {
 		struct berth_ingest *in = rig_begin(&r, "a", "base");
 
@@ -100,7 +100,7 @@ START_TEST(what_a_killed_maker_began_can_be_made_at_once)
 	rig_open(&r);
 	rig_layer(&r, "base", NULL, put_file);
 	ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
-	pid = rig_fork();
+	pid = ck_fork();
 	if (pid == 0) {
 		struct berth_ingest *in = rig_begin(&r, "a", "base");
 
@@ -150,7 +150,7 @@ START_TEST(killed_at_any_moment_it_opens_whole)
 	held = rig_held(&r);
 	for (int i = 0; i < KILLS; i++) {
 		struct timespec nap = {.tv_nsec = 100000 + lrand48() % 12000000};
-		pid_t pid = rig_fork();
+		pid_t pid = ck_fork();
 
 		if (pid == 0) {
 			live(&r);
@@ -174,7 +174,7 @@ static int race(int (*run)(const struct rig *), const struct rig *r,
 
 	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
 	for (int i = 0; i < RACERS; i++) {
-		pids[i] = rig_fork();
+		pids[i] = ck_fork();
 		if (pids[i] == 0) {
 			char byte;
 
@@ -319,9 +319,9 @@ START_TEST(threads_work_on_different_layers_at_once)
 	struct rig r;
 	int layers = 0;
 
+	if (suite_driver()->threads == BERTH_THREADS_ONE)
+		suite_skip("one thread at a time calls the driver");
 	rig_open(&r);
-	if (r.head->threads == BERTH_THREADS_ONE)
-		return;
 	rig_layer(&r, "base", NULL, put_file);
 	for (int i = 0; i < THREADS; i++) {
 		args[i] = (struct thread_arg){.r = &r, .n = i};
@@ -344,14 +344,7 @@ END_TEST
 /* Open the driver on @size of its own, which nobody else sees. */
 static void open_on(struct rig *r, const char *size)
 {
-	const struct berth_conf conf = {.options = NULL}; /* what tmpfs can do is what counts */
-	void *instance;
-
-	r->head = lent_load(rig_traits.file);
-	r->ops = r->head->ops;
-	r->statefd = rig_tmpfs(size);
-	ck_ok(r->head->open(lent_host(), &conf, r->statefd, &instance, &err));
-	r->st = instance;
+	rig_open_on(r, rig_tmpfs(size));
 }
 
 /* Take all room that is left; false once even a small file does not fit. */
@@ -426,8 +419,8 @@ START_TEST(what_did_not_fit_takes_no_room)
 }
 END_TEST
 
-RIG_CASES(crash_cases, a_killed_maker_leaves_nothing_visible,
-	  what_a_killed_maker_began_can_be_made_at_once, killed_at_any_moment_it_opens_whole,
-	  of_those_who_make_the_same_layer_one_does, of_those_who_make_the_same_view_one_does,
-	  a_layer_never_goes_from_under_a_view, threads_work_on_different_layers_at_once,
-	  on_a_full_disk_nothing_is_half_made, what_did_not_fit_takes_no_room);
+SUITE_CASES(crash_cases, a_killed_maker_leaves_nothing_visible,
+	    what_a_killed_maker_began_can_be_made_at_once, killed_at_any_moment_it_opens_whole,
+	    of_those_who_make_the_same_layer_one_does, of_those_who_make_the_same_view_one_does,
+	    a_layer_never_goes_from_under_a_view, threads_work_on_different_layers_at_once,
+	    on_a_full_disk_nothing_is_half_made, what_did_not_fit_takes_no_room);

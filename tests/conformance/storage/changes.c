@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rig.h"
+#include "tests/conformance/storage/cases.h"
 
 #include <sys/xattr.h>
 
@@ -64,12 +64,8 @@ static void put_base(const struct rig *r BERTH_UNUSED, int dirfd)
 
 static int setup(struct rig *r, const char *layer)
 {
+	cases_need("changes"); /* else the engine walks both trees: nothing of the driver's */
 	rig_open(r);
-	if (!r->ops->changes) {
-		ck_assert(!rig_can(r, BERTH_ST_NATIVE_DIFF));
-		rig_close(r);
-		return -1; /* the engine walks both trees; here is nothing to test */
-	}
 	rig_layer(r, "a", NULL, put_base);
 	rig_layer(r, "b", "a", NULL);
 	rig_view(r, "v", layer, 0);
@@ -82,8 +78,6 @@ START_TEST(a_new_view_has_no_changes)
 	struct rig r;
 	int fd = setup(&r, "b");
 
-	if (fd < 0)
-		return;
 	ck_changes(&r, "v", "");
 	ck_assert_str_eq(ck_text(fd, "dir/sub/deep"), "layer"); /* to read is no change */
 	ck_changes(&r, "v", "");
@@ -100,8 +94,6 @@ START_TEST(changes_say_what_was_added_modified_and_deleted)
 	struct rig r;
 	int fd = setup(&r, "b");
 
-	if (fd < 0)
-		return;
 	ck_write(fd, "file", "changed");
 	ck_write(fd, "new", "n");
 	ck_write(fd, "dir/sub/new", "n");
@@ -128,8 +120,6 @@ START_TEST(what_comes_and_goes_is_no_change)
 	struct rig r;
 	int fd = setup(&r, "b");
 
-	if (fd < 0)
-		return;
 	ck_write(fd, "dir/sub/passing", "p");
 	ck_assert_int_eq(unlinkat(fd, "dir/sub/passing", 0), 0);
 	ck_assert_int_eq(mkdirat(fd, "dir/passing", 0755), 0);
@@ -145,9 +135,6 @@ START_TEST(metadata_of_a_directory_is_a_change)
 	struct rig r;
 	int fd = setup(&r, "b");
 	cleanup_fd int dir = -1;
-
-	if (fd < 0)
-		return;
 	ck_assert_int_eq(fchmodat(fd, "dir", 0700, 0), 0);
 	ck_assert_int_eq(fchownat(fd, "dir/sub", 1, 1, 0), 0);
 	dir = openat(fd, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -163,9 +150,6 @@ START_TEST(a_replaced_directory_says_what_it_lost)
 	struct rig r;
 	int fd = setup(&r, "b");
 	cleanup_fd int dir = -1;
-
-	if (fd < 0)
-		return;
 	dir = openat(fd, "dir", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_ok(remove_tree_content(dir, &err));
 	ck_assert_int_eq(unlinkat(fd, "dir", AT_REMOVEDIR), 0);
@@ -183,8 +167,6 @@ START_TEST(a_change_of_kind_is_one_change)
 	struct rig r;
 	int fd = setup(&r, "b");
 
-	if (fd < 0)
-		return;
 	ck_ok(remove_tree(fd, "tree", &err));
 	ck_write(fd, "tree", "a file now");
 	ck_assert_int_eq(unlinkat(fd, "file", 0), 0);
@@ -200,9 +182,6 @@ START_TEST(all_in_a_view_on_nothing_is_added)
 {
 	struct rig r;
 	int fd = setup(&r, NULL);
-
-	if (fd < 0)
-		return;
 	ck_assert_int_eq(mkdirat(fd, "dir", 0755), 0);
 	ck_write(fd, "dir/file", "f");
 	ck_changes(&r, "v", "A dir\nA dir/file");
@@ -218,8 +197,6 @@ START_TEST(who_hears_of_changes_can_end_it)
 	struct rig r;
 	int fd = setup(&r, "b");
 
-	if (fd < 0)
-		return;
 	ck_write(fd, "one", "1");
 	ck_write(fd, "two", "2");
 	ck_assert_int_eq(r.ops->changes(r.st, "v", hear, &s, NULL, &err), 42);
@@ -234,7 +211,8 @@ START_TEST(who_hears_of_changes_can_end_it)
 }
 END_TEST
 
-RIG_CASES(change_cases, a_new_view_has_no_changes, changes_say_what_was_added_modified_and_deleted,
-	  what_comes_and_goes_is_no_change, metadata_of_a_directory_is_a_change,
-	  a_replaced_directory_says_what_it_lost, a_change_of_kind_is_one_change,
-	  all_in_a_view_on_nothing_is_added, who_hears_of_changes_can_end_it);
+SUITE_CASES(change_cases, a_new_view_has_no_changes,
+	    changes_say_what_was_added_modified_and_deleted, what_comes_and_goes_is_no_change,
+	    metadata_of_a_directory_is_a_change, a_replaced_directory_says_what_it_lost,
+	    a_change_of_kind_is_one_change, all_in_a_view_on_nothing_is_added,
+	    who_hears_of_changes_can_end_it);

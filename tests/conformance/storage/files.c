@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rig.h"
+#include "tests/conformance/storage/cases.h"
 
 #include <linux/capability.h>
 #include <sys/sysmacros.h>
@@ -254,13 +254,14 @@ static void put_number(const struct rig *r BERTH_UNUSED, int dirfd)
 
 START_TEST(many_layers_stack)
 {
+	const unsigned layers = (unsigned)suite_trait_u64("layers");
 	char parent[32] = "";
 	char layer[32];
 	struct rig r;
 	int fd;
 
 	rig_open(&r);
-	for (putting = 1; putting <= rig_traits.layers; putting++) {
+	for (putting = 1; putting <= layers; putting++) {
 		(void)snprintf(layer, sizeof(layer), "sha256:%08x", putting);
 		rig_layer(&r, layer, parent[0] ? parent : NULL, put_number);
 		memcpy(parent, layer, sizeof(parent));
@@ -268,9 +269,9 @@ START_TEST(many_layers_stack)
 	rig_view(&r, "v", layer, 0);
 	fd = rig_mount(&r, "v");
 	ck_assert_str_eq(ck_text(fd, "file-1"), "file-1");
-	(void)snprintf(layer, sizeof(layer), "file-%u", rig_traits.layers);
+	(void)snprintf(layer, sizeof(layer), "file-%u", layers);
 	ck_assert_str_eq(ck_text(fd, "newest"), layer);
-	ck_assert_uint_eq(rig_count(fd), rig_traits.layers + 1);
+	ck_assert_uint_eq(rig_count(fd), layers + 1);
 	ck_write(fd, "mine", "m");
 	ck_assert_int_eq(close(fd), 0);
 	rig_close(&r);
@@ -322,7 +323,7 @@ START_TEST(a_tree_may_be_deeper_than_a_path_is_long)
 	ck_assert_int_eq(close(at), 0);
 	ck_assert_int_eq(close(fd), 0);
 	rig_check(&r);
-	if (r.ops->usage) {
+	if (suite_has("usage")) {
 		ck_ok(r.ops->usage(r.st, "a", BERTH_EACH_LAYERS, &usage, &err));
 		ck_assert_uint_eq(usage.inodes, DEEP + 2);
 	}
@@ -369,9 +370,8 @@ START_TEST(the_tree_of_a_layer_can_be_read)
 	struct stat st;
 	int fd = -5;
 
+	cases_need("tree_open");
 	rig_open(&r);
-	if (!r.ops->tree_open)
-		return;
 	rig_layer(&r, "a", NULL, put_base);
 	rig_layer(&r, "b", "a", put_whiteouts);
 	ck_fails(BERTH_E_NOT_FOUND, r.ops->tree_open(r.st, "absent", &fd, &err));
@@ -390,8 +390,8 @@ START_TEST(the_tree_of_a_layer_can_be_read)
 }
 END_TEST
 
-RIG_CASES(file_cases, files_are_what_they_were, a_whiteout_hides_what_is_below,
-	  an_opaque_directory_hides_what_is_below,
-	  a_layer_that_does_not_say_its_top_has_its_parents, many_layers_stack,
-	  a_tree_may_be_deeper_than_a_path_is_long, every_file_name_works,
-	  the_tree_of_a_layer_can_be_read);
+SUITE_CASES(file_cases, files_are_what_they_were, a_whiteout_hides_what_is_below,
+	    an_opaque_directory_hides_what_is_below,
+	    a_layer_that_does_not_say_its_top_has_its_parents, many_layers_stack,
+	    a_tree_may_be_deeper_than_a_path_is_long, every_file_name_works,
+	    the_tree_of_a_layer_can_be_read);

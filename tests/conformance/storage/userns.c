@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rig.h"
+#include "tests/conformance/storage/cases.h"
 
 enum {
 	BASE = 100000,
@@ -17,25 +17,22 @@ static void put_base(const struct rig *r BERTH_UNUSED, int dirfd)
 	ck_write(dirfd, "dir/file", "f");
 }
 
-/* A view mounted for @userns, or a skip of the rest with false. */
-static bool mounted_for(const struct rig *r, const char *view, int userns, uint32_t flags,
-			int *ret_fd)
+/* A view mounted for @userns; where that cannot be, the case ends. */
+static int mount_for(const struct rig *r, const char *view, int userns)
 {
-	const struct berth_view_opts opts = {
-		.size = sizeof(opts), .flags = flags, .userns_fd = userns};
+	const struct berth_view_opts opts = {.size = sizeof(opts), .userns_fd = userns};
+	int fd = -1;
 	int got;
 
 	if (!rig_can(r, BERTH_ST_IDMAP) && !rig_can(r, BERTH_ST_CHOWN_CLONE)) {
-		ck_fails(BERTH_E_UNSUPPORTED, r->ops->view_mount(r->st, view, &opts, ret_fd, &err));
-		return false;
+		ck_fails(BERTH_E_UNSUPPORTED, r->ops->view_mount(r->st, view, &opts, &fd, &err));
+		suite_skip("the driver does not promise user namespaces (idmap, chown-clone)");
 	}
-	got = r->ops->view_mount(r->st, view, &opts, ret_fd, &err);
-	if (got == -BERTH_E_UNSUPPORTED && err.hint[0]) {
-		(void)printf("# user namespaces: %s\n", err.text);
-		return false;
-	}
+	got = r->ops->view_mount(r->st, view, &opts, &fd, &err);
+	if (got == -BERTH_E_UNSUPPORTED && err.hint[0])
+		suite_skip("%s", err.text);
 	ck_assert_msg(got == 0, "%s", err.text);
-	return true;
+	return fd;
 }
 
 static uid_t owner(int dirfd, const char *name)
@@ -87,8 +84,7 @@ START_TEST(in_a_user_namespace_root_owns_what_root_owned)
 	rig_layer(&r, "a", NULL, NULL);
 	rig_layer(&r, "b", "a", put_base);
 	rig_view(&r, "v", "b", 0);
-	if (!mounted_for(&r, "v", userns, 0, &fd))
-		return;
+	fd = mount_for(&r, "v", userns);
 	ck_assert_uint_eq(owner(fd, "root"), BASE);
 	ck_assert_uint_eq(owner(fd, "user"), BASE + 1000);
 	rig_as_root_of(userns, use_as_root, fd);
@@ -124,8 +120,7 @@ START_TEST(on_disk_owners_are_those_of_the_image)
 	rig_open(&r);
 	rig_layer(&r, "a", NULL, put_base);
 	rig_view(&r, "v", "a", 0);
-	if (!mounted_for(&r, "v", userns, 0, &fd))
-		return;
+	fd = mount_for(&r, "v", userns);
 	rig_as_root_of(userns, use_as_root, fd);
 	ck_assert_int_eq(close(fd), 0);
 	fd = rig_mount(&r, "v");
@@ -135,7 +130,7 @@ START_TEST(on_disk_owners_are_those_of_the_image)
 	ck_assert_uint_eq(owner(fd, "dir"), 0);
 	ck_assert_uint_eq(owner(fd, "."), 0);
 	ck_assert_int_eq(close(fd), 0);
-	ck_assert(mounted_for(&r, "v", other, 0, &fd));
+	fd = mount_for(&r, "v", other);
 	ck_assert_uint_eq(owner(fd, "given"), OTHER_BASE + 33);
 	rig_as_root_of(other, read_again, fd);
 	ck_assert_int_eq(close(fd), 0);
@@ -155,11 +150,10 @@ START_TEST(a_read_only_view_is_mapped_too)
 	rig_layer(&r, "a", NULL, put_base);
 	rig_view(&r, "v", "a", BERTH_VIEW_READ_ONLY);
 	rig_view(&r, "nothing", NULL, BERTH_VIEW_READ_ONLY);
-	if (!mounted_for(&r, "v", userns, 0, &fd))
-		return;
+	fd = mount_for(&r, "v", userns);
 	ck_assert_uint_eq(owner(fd, "user"), BASE + 1000);
 	ck_assert_int_eq(close(fd), 0);
-	ck_assert(mounted_for(&r, "nothing", userns, 0, &fd));
+	fd = mount_for(&r, "nothing", userns);
 	ck_assert_uint_eq(owner(fd, "."), BASE);
 	ck_assert_int_eq(close(fd), 0);
 	(void)close(userns);
@@ -181,8 +175,7 @@ START_TEST(the_caller_stays_who_it_is)
 	rig_layer(&r, "a", NULL, put_base);
 	rig_view(&r, "v", "a", 0);
 	before = strdup(strstr(ck_text(proc, "status"), "Uid:"));
-	if (!mounted_for(&r, "v", userns, 0, &fd))
-		return;
+	fd = mount_for(&r, "v", userns);
 	after = strdup(strstr(ck_text(proc, "status"), "Uid:"));
 	before[strcspn(before, "V")] = '\0'; /* up to the sizes of memory */
 	after[strcspn(after, "V")] = '\0';
@@ -191,7 +184,7 @@ START_TEST(the_caller_stays_who_it_is)
 	free(after);
 	before = strdup(strstr(ck_text(proc, "status"), "CapInh:"));
 	ck_assert_int_eq(close(fd), 0);
-	ck_assert(mounted_for(&r, "v", userns, 0, &fd));
+	fd = mount_for(&r, "v", userns);
 	after = strdup(strstr(ck_text(proc, "status"), "CapInh:"));
 	before[strcspn(before, "N")] = '\0'; /* up to NoNewPrivs */
 	after[strcspn(after, "N")] = '\0';
@@ -220,6 +213,6 @@ START_TEST(the_hosts_own_user_namespace_is_refused)
 }
 END_TEST
 
-RIG_CASES(userns_cases, in_a_user_namespace_root_owns_what_root_owned,
-	  on_disk_owners_are_those_of_the_image, a_read_only_view_is_mapped_too,
-	  the_caller_stays_who_it_is, the_hosts_own_user_namespace_is_refused);
+SUITE_CASES(userns_cases, in_a_user_namespace_root_owns_what_root_owned,
+	    on_disk_owners_are_those_of_the_image, a_read_only_view_is_mapped_too,
+	    the_caller_stays_who_it_is, the_hosts_own_user_namespace_is_refused);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What cases see of the run: suite.h. */
+#include "tests/conformance/suite.h"
+
+#include "tests/conformance/run.h"
+
+const struct berth_driver *suite_driver(void)
+{
+	return &run.driver.head;
+}
+
+/* Found from here, and so no leak of the case. */
+static struct made {
+	struct berth_conf conf;
+	struct made *next;
+} * made;
+
+static const struct berth_conf *make_conf(char *const *values)
+{
+	struct made *m = calloc(1, sizeof(*m));
+	char **pairs;
+
+	ck_assert_ptr_nonnull(m);
+	ck_ok(bind_options(&run.driver, values, &pairs, &err));
+	m->conf.pairs = (const char *const *)pairs;
+	m->next = made;
+	made = m;
+	return &m->conf;
+}
+
+const struct berth_conf *suite_conf(const char *const *more)
+{
+	static const struct berth_conf *plain;
+	cleanup_strv char **values = strv_copy(run.options);
+
+	if (!more)
+		return plain ? plain : (plain = make_conf(run.options));
+	for (; *more; more++)
+		ck_assert_int_eq(strv_add(&values, *more), 0);
+	return make_conf(values);
+}
+
+bool suite_is_separate(void)
+{
+	return run.wish.is_separate;
+}
+
+const char *suite_file(void)
+{
+	return run.wish.file;
+}
+
+static int compare_call(void *arg, const char *call, bool has)
+{
+	return str_eq(arg, call) ? 1 + has : 0;
+}
+
+bool suite_has(const char *call)
+{
+	int found = clamp_each_call(&run.driver.raw, compare_call, (void *)(uintptr_t)call);
+
+	ck_assert_msg(found > 0, "there is no call '%s'", call);
+	return found == 2;
+}
+
+const char *suite_trait(const char *name)
+{
+	for (const struct suite_trait *t = run.suite->traits; t && t->name; t++) {
+		if (str_eq(t->name, name))
+			return run_trait(t);
+	}
+	ck_abort_msg("there is no trait '%s'", name);
+}
+
+uint64_t suite_trait_u64(const char *name)
+{
+	const char *value = suite_trait(name);
+	uint64_t n = 0;
+
+	ck_assert_msg(parse_u64(value, UINT64_MAX, &n) == 0, "trait '%s' is no number: '%s'", name,
+		      value);
+	return n;
+}
+
+bool suite_trait_is(const char *name, const char *value)
+{
+	return str_eq(suite_trait(name), value);
+}
+
+_Noreturn void suite_skip(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(run_page->skipped, sizeof(run_page->skipped), fmt, ap);
+	va_end(ap);
+	(void)fflush(NULL); /* what check has to say of this case so far */
+	_exit(0);	    /* nothing of it is a leak */
+}
+
+void suite_needs(uint64_t caps, const char *what)
+{
+	if ((run.driver.head.caps & caps) != caps)
+		suite_skip("the driver does not promise %s", what);
+}
