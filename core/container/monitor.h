@@ -12,7 +12,8 @@
  *   launching client, over the descriptor it was started with:
  *     LAUNCH "ID STORAGE", fds run dir, state dir, root, [userns], [out], [err]
  *       a: 1 = to be removed after its end                     ->  CREATED {pid}, fd netns   (if
- * wait_network) START                                                    ->  STARTED {pid}, [fd
+ * wait_network) PORTS, fds (any number of times)               ->  nothing: bound sockets which
+ * keep published ports until the container's end START {flags: MONITOR_NAMES} -> STARTED {pid}, [fd
  * stdin or console]  or FAILED anybody, over <run>/containers/<id>/monitor.sock, one request after
  * the other: ATTACH {flags}, fds [out, err]     ->  ATTACHED, [fd stdin or console]  or FAILED EXEC
  * {OCI process}, fds 0,1,2 or console socket, ->  STARTED {pid}  or FAILED;  later EXITED SIGNAL
@@ -53,6 +54,7 @@ enum monitor_verb {
 	MONITOR_PROCESSES,
 	MONITOR_STATUS,
 	MONITOR_FINISHED,
+	MONITOR_PORTS,
 	/* answers */
 	MONITOR_CREATED = 64,
 	MONITOR_STARTED,
@@ -75,6 +77,7 @@ enum monitor_flags {
 	MONITOR_HAVE_IN = 1u << 15,
 	MONITOR_HAVE_CONSOLE = 1u << 16,
 	MONITOR_HAVE_USERNS = 1u << 17,
+	MONITOR_NAMES = 1u << 18, /* of START: answer names on 127.0.0.11 (docs/formats/names.md) */
 };
 
 struct monitor_head {

@@ -76,6 +76,7 @@ static void start_finisher(struct monitor *m)
 void finish_begin(struct monitor *m)
 {
 	exit_write(m);
+	ports_close(m); /* before anybody hears of the end: who does may publish them at once */
 	if (!give_duty(m))
 		start_finisher(m);
 }
@@ -133,6 +134,7 @@ void finish_tidy(struct monitor *m)
 	static const char *const files[] = {MONITOR_SPEC, MONITOR_SOCKET, MONITOR_EXIT,
 					    MONITOR_SANDBOX, MONITOR_LOCK};
 
+	ports_close(m);
 	if (m->run_dir < 0)
 		return;
 	if (m->sandbox) {

@@ -112,12 +112,58 @@ static int sandbox_create(struct monitor *m, const struct stdio *s, int root, in
 	return m->iso->ops.create(m->iso->iso, &l, NULL, &m->sandbox, err);
 }
 
+static int ports_keep(struct monitor *m, struct monitor_msg *msg, struct berth_error *err)
+{
+	int *more = reallocarray(m->ports, m->n_ports + msg->n_fds, sizeof(*more));
+
+	if (!more)
+		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	m->ports = more;
+	for (size_t i = 0; i < msg->n_fds; i++)
+		m->ports[m->n_ports++] = steal_fd(&msg->fds[i]);
+	return 0;
+}
+
+void ports_close(struct monitor *m)
+{
+	for (size_t i = 0; i < m->n_ports; i++)
+		close_fd(&m->ports[i]);
+	free(m->ports);
+	m->ports = NULL;
+	m->n_ports = 0;
+}
+
+/** What comes until START: descriptors of ports, of which there may be many. */
+static int wait_for_start(struct monitor *m, int fd, uint32_t *ret_flags, struct berth_error *err)
+{
+	struct monitor_msg msg;
+	int r;
+
+	for (;;) {
+		r = monitor_recv(fd, &msg, err);
+		if (r < 0)
+			return r;
+		if (msg.head.verb != MONITOR_PORTS || msg.n_fds == 0)
+			break;
+		r = ports_keep(m, &msg, err);
+		monitor_msg_close(&msg);
+		if (r < 0)
+			return r;
+	}
+	monitor_msg_close(&msg);
+	if (msg.head.verb != MONITOR_START)
+		return berth_fail(err, BERTH_E_INTERNAL, "the client sent %u, not START",
+				  msg.head.verb);
+	*ret_flags = msg.head.flags;
+	return 0;
+}
+
 /** Tell that it is created, with the network namespace, and wait until it is connected. */
 static int wait_for_network(struct monitor *m, int fd, struct berth_error *err)
 {
 	struct berth_sandbox_info info = {.size = sizeof(info)};
-	struct monitor_msg msg;
 	cleanup_fd int netns = -1;
+	uint32_t flags = 0;
 	char path[64];
 	int r = m->iso->ops.info(m->sandbox, &info, err);
 
@@ -129,9 +175,9 @@ static int wait_for_network(struct monitor *m, int fd, struct berth_error *err)
 		return berth_fail_errno(err, errno, "open '%s'", path);
 	r = monitor_send(fd, MONITOR_CREATED, 0, info.pid, 0, NULL, &netns, 1, err);
 	if (r == 0)
-		r = monitor_expect(fd, MONITOR_START, &msg, err);
+		r = wait_for_start(m, fd, &flags, err);
 	if (r == 0)
-		monitor_msg_close(&msg);
+		m->flags |= flags & MONITOR_NAMES;
 	return r;
 }
 

@@ -94,12 +94,16 @@ struct monitor {
 	struct client *clients;
 	struct exec *execs;
 	unsigned int n_clients;
+	int *ports; /* bound sockets, so that nobody else takes what is published */
+	size_t n_ports;
 	bool log_failed, ended, finished;
 	struct berth_exit end;
 };
 
 /* launch.c */
 int launch(struct monitor *m, int fd, struct berth_error *err);
+/** Others may publish these ports from now on. */
+void ports_close(struct monitor *m);
 
 /* loop.c */
 int loop_init(struct monitor *m, struct berth_error *err);
