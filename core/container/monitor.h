@@ -11,16 +11,21 @@
  *
  *   launching client, over the descriptor it was started with:
  *     LAUNCH "ID STORAGE", fds run dir, state dir, root, [userns], [out], [err]
- *       a: 1 = to be removed after its end                     ->  CREATED {pid}, fd netns   (if
- * wait_network) PORTS, fds (any number of times)               ->  nothing: bound sockets which
- * keep published ports until the container's end START {flags: MONITOR_NAMES} -> STARTED {pid}, [fd
- * stdin or console]  or FAILED anybody, over <run>/containers/<id>/monitor.sock, one request after
- * the other: ATTACH {flags}, fds [out, err]     ->  ATTACHED, [fd stdin or console]  or FAILED EXEC
- * {OCI process}, fds 0,1,2 or console socket, ->  STARTED {pid}  or FAILED;  later EXITED SIGNAL
- * {a: number, b: all}         ->  DONE or FAILED     (of an EXEC's connection: to that process)
- *     WATCH {flags}                      ->  nothing now;  EXITED when the container has ended
- *     FREEZE {a: on} UPDATE {JSON} STATS PROCESSES STATUS   ->  DONE {a, b, text} or FAILED
- *     FINISHED                           ->  nothing
+ *       a: 1 = to be removed after its end  ->  CREATED {pid}, fd netns  (if wait_network)
+ *     PORTS, fds (any number of times)      ->  nothing: bound sockets which keep published ports
+ *                                               until the container's end
+ *     NAMES, fds UDP and TCP socket         ->  nothing: answer names there (docs/formats/names.md)
+ *     START                                 ->  STARTED {pid}, [fd stdin or console]  or FAILED
+ *   anybody, over <run>/containers/<id>/monitor.sock, one request after the other:
+ *     ATTACH {flags}, fds [out, err]        ->  ATTACHED, [fd stdin or console]  or FAILED
+ *     EXEC {OCI process}, fds 0,1,2 or console socket
+ *                                           ->  STARTED {pid}  or FAILED;  later EXITED
+ *     SIGNAL {a: number, b: all}            ->  DONE or FAILED  (of an EXEC's connection: to that
+ *                                               process)
+ *     WATCH {flags}                         ->  nothing now;  EXITED when the container has ended
+ *     FREEZE {a: on} UPDATE {JSON} STATS PROCESSES STATUS NAMES
+ *                                           ->  DONE {a, b, text} or FAILED
+ *     FINISHED                              ->  nothing
  *
  * After the container's end the monitor tells one of the clients that said CONTAINER_FINISH, EXITED
  * with `b` = 1: that one makes the database say so and answers FINISHED; if it dies before, another
@@ -55,6 +60,7 @@ enum monitor_verb {
 	MONITOR_STATUS,
 	MONITOR_FINISHED,
 	MONITOR_PORTS,
+	MONITOR_NAMES,
 	/* answers */
 	MONITOR_CREATED = 64,
 	MONITOR_STARTED,
@@ -77,7 +83,6 @@ enum monitor_flags {
 	MONITOR_HAVE_IN = 1u << 15,
 	MONITOR_HAVE_CONSOLE = 1u << 16,
 	MONITOR_HAVE_USERNS = 1u << 17,
-	MONITOR_NAMES = 1u << 18, /* of START: answer names on 127.0.0.11 (docs/formats/names.md) */
 };
 
 struct monitor_head {

@@ -187,7 +187,7 @@ static int pid_add(void *arg, const char *pid)
 }
 
 /** Requests that are answered with DONE and a text. */
-static int ask(struct monitor *m, struct client *c, const struct monitor_msg *msg,
+static int ask(struct monitor *m, struct client *c, struct monitor_msg *msg,
 	       struct berth_error *err)
 {
 	struct berth_sandbox_info info = {.size = sizeof(info)};
@@ -214,6 +214,9 @@ static int ask(struct monitor *m, struct client *c, const struct monitor_msg *ms
 		break;
 	case MONITOR_PROCESSES:
 		r = m->iso->ops.processes(m->sandbox, pid_add, &text, err);
+		break;
+	case MONITOR_NAMES:
+		r = answer_on(m, msg, err);
 		break;
 	case MONITOR_STATUS:
 		r = m->iso->ops.info(m->sandbox, &info, err);

@@ -76,6 +76,7 @@ static void start_finisher(struct monitor *m)
 void finish_begin(struct monitor *m)
 {
 	exit_write(m);
+	answer_stop(m);
 	ports_close(m); /* before anybody hears of the end: who does may publish them at once */
 	if (!give_duty(m))
 		start_finisher(m);

@@ -133,29 +133,34 @@ void ports_close(struct monitor *m)
 	m->n_ports = 0;
 }
 
-/** What comes until START: descriptors of ports, of which there may be many. */
-static int wait_for_start(struct monitor *m, int fd, uint32_t *ret_flags, struct berth_error *err)
+/** What comes until START: descriptors of ports, of which there may be many, and of names. */
+static int wait_for_start(struct monitor *m, int fd, struct berth_error *err)
 {
 	struct monitor_msg msg;
+	bool started = false;
 	int r;
 
-	for (;;) {
+	do {
 		r = monitor_recv(fd, &msg, err);
 		if (r < 0)
 			return r;
-		if (msg.head.verb != MONITOR_PORTS || msg.n_fds == 0)
+		switch (msg.head.verb) {
+		case MONITOR_PORTS:
+			r = ports_keep(m, &msg, err);
 			break;
-		r = ports_keep(m, &msg, err);
+		case MONITOR_NAMES:
+			r = answer_on(m, &msg, err);
+			break;
+		case MONITOR_START:
+			started = true;
+			break;
+		default:
+			r = berth_fail(err, BERTH_E_INTERNAL, "the client sent %u, not START",
+				       msg.head.verb);
+		}
 		monitor_msg_close(&msg);
-		if (r < 0)
-			return r;
-	}
-	monitor_msg_close(&msg);
-	if (msg.head.verb != MONITOR_START)
-		return berth_fail(err, BERTH_E_INTERNAL, "the client sent %u, not START",
-				  msg.head.verb);
-	*ret_flags = msg.head.flags;
-	return 0;
+	} while (r == 0 && !started);
+	return r;
 }
 
 /** Tell that it is created, with the network namespace, and wait until it is connected. */
@@ -163,7 +168,6 @@ static int wait_for_network(struct monitor *m, int fd, struct berth_error *err)
 {
 	struct berth_sandbox_info info = {.size = sizeof(info)};
 	cleanup_fd int netns = -1;
-	uint32_t flags = 0;
 	char path[64];
 	int r = m->iso->ops.info(m->sandbox, &info, err);
 
@@ -175,9 +179,7 @@ static int wait_for_network(struct monitor *m, int fd, struct berth_error *err)
 		return berth_fail_errno(err, errno, "open '%s'", path);
 	r = monitor_send(fd, MONITOR_CREATED, 0, info.pid, 0, NULL, &netns, 1, err);
 	if (r == 0)
-		r = wait_for_start(m, fd, &flags, err);
-	if (r == 0)
-		m->flags |= flags & MONITOR_NAMES;
+		r = wait_for_start(m, fd, err);
 	return r;
 }
 

@@ -25,7 +25,7 @@ int loop_init(struct monitor *m, struct berth_error *err)
 		return berth_fail_errno(err, errno, "make a signal descriptor");
 	m->listener = (struct source){SOURCE_LISTENER, -1};
 	m->output[0].source.fd = m->output[1].source.fd = -1;
-	m->sandbox_end.fd = m->finisher.fd = -1;
+	m->sandbox_end.fd = m->finisher.fd = m->names.fd = -1;
 	return loop_watch(m, &m->signals, EPOLLIN, err);
 }
 
@@ -97,6 +97,8 @@ static void dispatch(struct monitor *m, struct source *source)
 		signal_came(m);
 	} else if (source == &m->finisher) {
 		finish_ended(m);
+	} else if (source == &m->names) {
+		answer_serve(m);
 	} else if (source == &m->output[0].source || source == &m->output[1].source) {
 		output_read(m, (struct output *)source);
 	} else if ((c = client_of(m, source))) {

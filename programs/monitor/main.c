@@ -43,6 +43,7 @@ int main(int argc, char **argv)
 		.stdin_w = -1,
 		.console = -1,
 		.epoll = -1,
+		.run_root = -1,
 	};
 	struct berth_error err = {0};
 	int r;

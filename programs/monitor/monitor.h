@@ -8,6 +8,7 @@
  *   loop.c      one epoll loop: output, clients, ends of processes
  *   output.c    from the container's pipes or terminal to the log and to those attached
  *   client.c    requests
+ *   answer.c    questions for names (resolver.h)
  *   trim.c      the memory of the launch is given back
  *   finish.c    the end: who makes the database say so, and tidying up
  *
@@ -33,7 +34,8 @@ enum source_kind {
 	SOURCE_EXEC,
 	SOURCE_SINK,
 	SOURCE_SIGNAL,
-	SOURCE_FINISHER
+	SOURCE_FINISHER,
+	SOURCE_NAMES
 };
 struct source {
 	enum source_kind kind;
@@ -96,6 +98,9 @@ struct monitor {
 	unsigned int n_clients;
 	int *ports; /* bound sockets, so that nobody else takes what is published */
 	size_t n_ports;
+	struct source names; /* the resolver's, or not polled */
+	struct resolver *resolver;
+	int run_root; /* where it reads names */
 	bool log_failed, ended, finished;
 	struct berth_exit end;
 };
@@ -130,6 +135,12 @@ void client_exec_ended(struct monitor *m, struct exec *x);
 /** Give the streams that @msg's flags and descriptors name to client @c, from descriptor @first on.
  */
 void client_take_sinks(struct client *c, struct monitor_msg *msg, size_t first, bool lossless);
+
+/* answer.c */
+/** Answer names on the two sockets of this message, and no longer on those of an earlier one. */
+int answer_on(struct monitor *m, struct monitor_msg *msg, struct berth_error *err);
+void answer_serve(struct monitor *m);
+void answer_stop(struct monitor *m);
 
 /* trim.c */
 /** The launch is over, and took far more memory than what is to come: give it back. */
