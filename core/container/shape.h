@@ -3,7 +3,7 @@
  * shape: JSON of the Engine API in the one form that the engine keeps and shows: all keys in the
  * order of Docker's structs, each with the default of its type, and no others. It reads like Go's
  * decoder: null is like absent, unknown keys are dropped, the case of letters in keys is ignored.
- *It knows types only; what values make sense is for others to say.
+ * It knows types only; what values make sense is for others to say.
  *
  *	static const struct shape mapping[] = {
  *		{"PathOnHost", SHAPE_STR},

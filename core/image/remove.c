@@ -11,7 +11,7 @@
  *
  *  - by a name: the name goes. If it was the last one, the image goes too, unless somebody uses it.
  *  - by an id: the image goes, with its names if they are all of one repository, else only by
- * force.
+ *    force.
  *  - never: an image that has children or a running container.
  *  - parents that have no name and no other use go as well.
  */

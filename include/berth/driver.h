@@ -13,23 +13,24 @@
  *       | dlopen, berth_driver_v1(0..)        |     pure: no allocation, no side effects
  *       | copy min(size) of head and table    |
  *       |------------- probe ---------------->|     optional, any number of times, leaves nothing
- *       |------------- open ----------------->|     options checked before; state_fd is the
- * driver's own |   calls of the kind ...             |
+ *       |------------- open ----------------->|     options are checked before; state_fd is the
+ *       |                                     |     driver's own
+ *       |   calls of the kind ...             |
  *       |------------- reload --------------->|     optional; only RELOADABLE options differ
  *       |------------- close ---------------->|     always the last call on an instance; NULL is
- * fine
+ *       |                                     |     fine
  *
  * Rules that hold for all calls of all kinds:
  *
  *  - Result: 0, or a negative enum berth_code. On failure *err is filled (err may be NULL), on
- * success it is untouched. Outputs (ret_...) are written on success only.
+ *    success it is untouched. Outputs (ret_...) are written on success only.
  *  - Ownership: every pointer that goes in is borrowed for the duration of the call. Nothing is
- * ever freed across the boundary: variable output goes to a sink of the host, long-lived output is
- * an fd that the receiver closes, or belongs to the driver until the call that gives it back.
+ *    ever freed across the boundary: variable output goes to a sink of the host, long-lived output
+ *    is an fd that the receiver closes, or belongs to the driver until the call that gives it back.
  *  - An argument is a scalar, a NUL-terminated string, bytes with a length, an fd, an opaque of the
  *    host (host, conf, op, sink), the driver's own handle, or a value struct declared here. That is
  *    what lets the same file run in a process of its own. A driver must not keep host pointers
- * after a call, but for struct berth_host itself, which lives as long as the instance.
+ *    after a call, but for struct berth_host itself, which lives as long as the instance.
  *  - fds that go in are borrowed too: the driver duplicates what it wants to keep, with
  *    fcntl(fd, F_DUPFD_CLOEXEC, 3). fds that come out are close-on-exec and owned by the caller.
  *  - Undo calls (remove, detach, destroy, abort) of something absent are success, and work when the
@@ -67,8 +68,7 @@ extern "C" {
 /** Major number of the ABI; part of the name of the entry symbol. */
 #define BERTH_ABI 1u
 
-/* ---------------------------------------------------------------------------------------- errors
- */
+/* ---------------------------------------------------------------------------------------- errors */
 
 /**
  * What a caller can act on. The set is closed: text and errno are detail for people.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cli: what every verb of the command line has: the global flags, the engine when it is wanted, and
- *one way to print and to fail.
+ * one way to print and to fail.
  *
  * A verb returns an exit status. Errors are one line on stderr, always by cli_fail:
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * listing: what `ps`, `images`, `history` and others print: rows of named columns, as a table or by
- *a template (--format).
+ * a template (--format).
  *
  *	r = listing_open(&l, &ps_listing, format, quiet, err);
  *	for each: listing_row(&l, row, NULL, err)   // an object with a string for each column

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * option: flags on a command line, by tables, as docker takes them (GNU style, as Go's pflag does
- *it):
+ * it):
  *
  *	--name=x  --name x  --rm  --rm=false  -it  -eA=B  -e A=B  -n=5  --
  *

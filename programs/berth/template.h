@@ -6,14 +6,14 @@
  *	r = template_exec(t, row, NULL, &out, err);
  *
  * There is: fields, variables, pipelines, parentheses, if, with, range (over lists, objects,
- *numbers) with else, break and continue, comments, trimming, all literals but complex numbers, the
- *functions of text/template (and or not eq ne lt le gt ge index slice len print printf println) and
- *docker's own (json join split lower upper title pad truncate). Not: define, template, block, call,
- *html, js, urlquery.
+ * numbers) with else, break and continue, comments, trimming, all literals but complex numbers, the
+ * functions of text/template (and or not eq ne lt le gt ge index slice len print printf println) and
+ * docker's own (json join split lower upper title pad truncate). Not: define, template, block, call,
+ * html, js, urlquery.
  *
  * Templates come from people, data from images: neither can make it crash, recurse without bound,
- *or use memory without bound. It knows nothing of containers; what the command knows about its data
- *is in struct template_env.
+ * or use memory without bound. It knows nothing of containers; what the command knows about its data
+ * is in struct template_env.
  */
 #ifndef BERTH_TEMPLATE_H
 #define BERTH_TEMPLATE_H

@@ -10,8 +10,8 @@
  *
  * What is absent or null reads as NULL, false or 0. What is there with a wrong type or out of range
  * is remembered in the parser, once, with its full name ("process.rlimits[2].soft"), and all
- *further reads go on harmlessly: the caller looks at p->r at the end. Strings are borrowed from the
- *record.
+ * further reads go on harmlessly: the caller looks at p->r at the end. Strings are borrowed from the
+ * record.
  */
 #ifndef NATIVE_FIELDS_H
 #define NATIVE_FIELDS_H

@@ -5,7 +5,7 @@
  *  - new ones are made by clone3, so that they belong to the new user namespace if there is one;
  *    but a cgroup namespace is made by the child when it is in its groups;
  *  - joined ones are entered by the child itself, as long as that can be: not the pid namespace,
- * which only a later child is born into, and nothing once the child lives in a user namespace of
+ *    which only a later child is born into, and nothing once the child lives in a user namespace of
  *    its own, where it has no rights over what belongs to the host. Then, and to set the clocks of
  *    a time namespace, a process in between enters, clones the real child as its sister, and ends.
  *    The caller's own namespaces never change.

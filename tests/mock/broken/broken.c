@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * broken: the smallest driver of each kind, and what may be wrong with one. Built once per fault,
- *by defining one of:
+ * by defining one of:
  *
  *	ABI9          exports the entry of another ABI only
  *	ENTRY_NULL    its entry answers NULL
