@@ -160,3 +160,30 @@ int xattrs_copy_at(int from_dir, const char *from_name, int to_dir, const char *
 	(void)snprintf(to_path, sizeof(to_path), "/proc/self/fd/%d/%s", to_dir, to_name);
 	return copy(&a, &b, from_name, err);
 }
+
+int xattrs_each_at(int dir, const char *name, xattrs_fn fn, void *arg, struct berth_error *err)
+{
+	cleanup_free char *names = NULL;
+	char path[FD_PATH_ROOM];
+	const struct file file = {.fd = -1, .path = path};
+	size_t n;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
+	r = names_of(&file, &names, &n);
+	if (r < 0)
+		return berth_fail_errno(err, -r, "list the attributes of '%s'", name);
+	for (const char *at = names; r == 0 && at && at < names + n; at += strlen(at) + 1) {
+		cleanup_free char *value = NULL;
+		size_t size;
+
+		r = value_of(&file, at, &value, &size);
+		if (r == 0)
+			r = fn(arg, at, value, size, err);
+		else if (r == -ENODATA)
+			r = 0; /* removed since */
+		else
+			return berth_fail_errno(err, -r, "read attribute '%s' of '%s'", at, name);
+	}
+	return r;
+}

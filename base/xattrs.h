@@ -7,6 +7,7 @@
 #define BASE_XATTRS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "berth/driver.h"
 
@@ -20,5 +21,14 @@ int xattrs_copy_at(int from_dir, const char *from_name, int to_dir, const char *
 		   struct berth_error *err);
 /** The same for two open files. */
 int xattrs_copy(int from, int to, const char *what, struct berth_error *err);
+
+/** Asked for each attribute; @value is borrowed, and has a NUL behind its @n bytes. */
+typedef int (*xattrs_fn)(void *arg, const char *name, const void *value, size_t n,
+			 struct berth_error *err);
+/**
+ * Each attribute of @dir/@name, where no symlink is followed. Needs /proc. A non-zero answer of @fn
+ * ends it and is returned.
+ */
+int xattrs_each_at(int dir, const char *name, xattrs_fn fn, void *arg, struct berth_error *err);
 
 #endif
