@@ -13,6 +13,8 @@ size_t userns_cases(const TTest *out[]);
 size_t change_cases(const TTest *out[]);
 size_t crash_cases(const TTest *out[]);
 size_t whole_cases(const TTest *out[]);
+size_t fault_cases(const TTest *out[]);
+size_t bound_cases(const TTest *out[]);
 
 /** Skip unless the driver has this call itself. */
 static inline void cases_need(const char *call)

@@ -29,8 +29,8 @@ static const char *prepare(void)
 }
 
 static const suite_cases_fn cases[] = {
-	layer_cases,  file_cases,  view_cases,	userns_cases,
-	change_cases, crash_cases, whole_cases, NULL,
+	layer_cases, file_cases,  view_cases,  userns_cases, change_cases,
+	crash_cases, whole_cases, fault_cases, bound_cases,  NULL,
 };
 
 const struct suite storage_suite = {
