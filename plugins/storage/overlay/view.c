@@ -16,12 +16,19 @@ enum {
 	PATH_ROOM = 2 * TREE_NAME_MAX,
 };
 
-static bool marked(const struct tree *t, const char *file, const char *mark)
+static int marked(const struct tree *t, const char *file, const char *mark, bool *ret,
+		  struct berth_error *err)
 {
+	int r;
+
 	char path[PATH_ROOM];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", file, mark);
-	return faccessat(t->views, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	r = tree_there(t->views, path, err);
+	if (r < 0)
+		return r;
+	*ret = r > 0;
+	return 0;
 }
 
 int overlay_view_find(const struct berth_storage *st, const char *view, struct overlay_view *ret,
@@ -33,11 +40,14 @@ int overlay_view_find(const struct berth_storage *st, const char *view, struct o
 
 	if (r == 0)
 		r = tree_below(t, t->views, v.file, v.layer, err);
+	if (r == 0)
+		r = marked(t, v.file, "read-only", &v.read_only, err);
+	if (r == 0)
+		r = marked(t, v.file, "volatile", &v.is_volatile, err);
+	if (r == 0)
+		r = marked(t, v.file, "redirect", &v.redirect, err);
 	if (r < 0)
 		return r;
-	v.read_only = marked(t, v.file, "read-only");
-	v.is_volatile = marked(t, v.file, "volatile");
-	v.redirect = marked(t, v.file, "redirect");
 	*ret = v;
 	return 0;
 }
@@ -117,8 +127,11 @@ int overlay_view_create(struct berth_storage *st, const char *view, const char *
 		r = tree_file(layer, below, err);
 	if (r < 0)
 		return r;
-	if (faccessat(t->views, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return berth_fail(err, BERTH_E_EXISTS, "view '%s' exists", view);
+	r = tree_there(t->views, file, err);
+	if (r > 0)
+		r = berth_fail(err, BERTH_E_EXISTS, "view '%s' exists", view);
+	if (r < 0)
+		return r;
 	r = tree_lock(t, true, &lock, err);
 	if (r == 0)
 		r = quick_begin(t, quick, err);

@@ -150,8 +150,9 @@ static int check_layer(const struct tree_check *c, const char *file, struct bert
 	r = state_read(c->t->layers, path, TREE_NAME_MAX, &text, NULL, NULL);
 	n = strlen(name);
 	if (r < 0 || strncmp(text, name, n) != 0 || strcmp(text + n, "\n") != 0) {
-		if (!tree_layer_there(c->t, file))
-			return 0;
+		r = tree_layer_there(c->t, file, err);
+		if (r <= 0)
+			return r;
 		find(c, "layer.self", FIX_LAYER, "layer '%s' does not say its own name", file);
 	}
 	check_below(c, c->t->layers, file);
@@ -194,7 +195,9 @@ int tree_check(const struct tree_check *c, const char *id, struct berth_error *e
 		char file[TREE_NAME_MAX];
 
 		r = tree_file(id, file, err);
-		if (r == 0 && !tree_layer_there(c->t, file))
+		if (r == 0)
+			r = tree_layer_there(c->t, file, err);
+		if (r == 0)
 			r = berth_fail(err, BERTH_E_NOT_FOUND, "there is no layer '%s'", id);
 		return r < 0 ? r : check_layer(c, file, err);
 	}

@@ -20,9 +20,16 @@ static int fail_layer(struct berth_error *err, const char *file)
 			  tree_name(file, name) ? name : file);
 }
 
-bool tree_layer_there(const struct tree *t, const char *file)
+int tree_there(int dirfd, const char *path, struct berth_error *err)
 {
-	return faccessat(t->layers, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : berth_fail_errno(err, errno, "look for '%s'", path);
+}
+
+int tree_layer_there(const struct tree *t, const char *file, struct berth_error *err)
+{
+	return tree_there(t->layers, file, err);
 }
 
 int tree_content_open(const struct tree *t, int statefd, const char *file, int *ret_fd,
@@ -65,7 +72,10 @@ int tree_below(const struct tree *t, int dirfd, const char *file, char out[stati
 	(void)snprintf(path, sizeof(path), "%s/%s", file, view ? "layer" : "parent");
 	r = state_open(dirfd, path, O_RDONLY | O_NONBLOCK, 0, &fd, NULL);
 	if (r == -BERTH_E_NOT_FOUND) {
-		if (faccessat(dirfd, file, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		r = tree_there(dirfd, file, err);
+		if (r < 0)
+			return r;
+		if (r == 0)
 			return view ? berth_fail(err, BERTH_E_NOT_FOUND, "there is no view '%s'",
 						 file)
 				    : fail_layer(err, file);
@@ -101,8 +111,13 @@ int tree_stand(const struct tree *t, int dirfd, const char *link, const char *be
 		       below ? below : "empty");
 	if (linkat(t->state, self, dirfd, link, 0) == 0)
 		return 0;
-	if (errno == ENOENT && below && !tree_layer_there(t, below))
-		return fail_layer(err, below);
+	if (errno == ENOENT && below) {
+		int r = tree_layer_there(t, below, err);
+
+		if (r <= 0)
+			return r < 0 ? r : fail_layer(err, below);
+		errno = ENOENT;
+	}
 	if (errno == EMLINK)
 		return berth_fail(err, BERTH_E_LIMIT,
 				  "more stands on layer '%s' than its filesystem can count",
@@ -157,10 +172,12 @@ int tree_layer_remove(const struct tree *t, const char *layer, struct berth_erro
 	nlink_t n = 0;
 	int r = tree_file(layer, file, err);
 
-	if (r == 0 && !tree_layer_there(t, file))
-		return 0;
-	if (r == 0)
+	if (r == 0) {
+		r = tree_layer_there(t, file, err);
+		if (r <= 0)
+			return r;
 		r = tree_lock(t, false, &lock, err);
+	}
 	if (r == 0)
 		r = users(t, file, &n, err);
 	if (r == 0 && n > 0) {

@@ -31,9 +31,11 @@ int tree_op_claim(struct berth_storage *st, const struct berth_layer_desc *desc,
 	char file[TREE_NAME_MAX];
 	int r = tree_file(desc->layer, file, err);
 
+	if (r == 0)
+		r = tree_layer_there(tree_of(st), file, err);
 	if (r < 0)
 		return r;
-	*ret_have = tree_layer_there(tree_of(st), file);
+	*ret_have = r > 0;
 	return 0;
 }
 

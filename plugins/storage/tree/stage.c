@@ -103,10 +103,17 @@ static int ingest_fill(const struct tree *t, struct berth_ingest *in, const char
 	int r;
 
 	/* only now, with the stage ours, can nobody publish it any more behind our back */
-	if (tree_layer_there(t, in->file))
-		return berth_fail(err, BERTH_E_EXISTS, "layer '%s' exists", layer);
-	if (in->parent[0] && !tree_layer_there(t, in->parent))
-		return berth_fail(err, BERTH_E_NOT_FOUND, "there is no layer '%s'", in->parent);
+	r = tree_layer_there(t, in->file, err);
+	if (r > 0)
+		r = berth_fail(err, BERTH_E_EXISTS, "layer '%s' exists", layer);
+	if (r == 0 && in->parent[0]) {
+		r = tree_layer_there(t, in->parent, err);
+		if (r == 0)
+			r = berth_fail(err, BERTH_E_NOT_FOUND, "there is no layer '%s'",
+				       in->parent);
+	}
+	if (r < 0)
+		return r;
 	r = write_self(in->stage.dir, layer, err);
 	if (r < 0)
 		return r;
@@ -132,7 +139,9 @@ int tree_ingest_begin(const struct tree *t, struct berth_storage *st,
 	r = tree_file(desc->layer, in->file, err);
 	if (r == 0 && desc->parent)
 		r = tree_file(desc->parent, in->parent, err);
-	if (r == 0 && tree_layer_there(t, in->file))
+	if (r == 0)
+		r = tree_layer_there(t, in->file, err);
+	if (r > 0)
 		r = berth_fail(err, BERTH_E_EXISTS, "layer '%s' exists", desc->layer);
 	if (r == 0)
 		r = tree_stage_begin(t, in->file, false, false, &in->stage, err);

@@ -140,11 +140,13 @@ static int format_check(const struct tree *t, struct berth_error *err)
 static int empty_check(const struct tree *t, const char *name, struct berth_error *err)
 {
 	cleanup_names struct tree_names names = {0};
-	int r;
+	struct berth_error why = {0};
+	int r = tree_list(t->state, name, &names, &why);
 
-	if (faccessat(t->state, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+	if (r == -BERTH_E_NOT_FOUND)
 		return 0;
-	r = tree_list(t->state, name, &names, err);
+	if (r < 0 && err)
+		*err = why;
 	if (r == 0 && names.n) {
 		r = berth_fail(err, BERTH_E_CORRUPT,
 			       "there are '%s', but the file 'format' is missing", name);

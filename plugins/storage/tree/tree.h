@@ -96,7 +96,10 @@ const char *tree_names_next(const struct tree_names *names, const char *at);
  */
 int tree_content_open(const struct tree *t, int statefd, const char *file, int *ret_fd,
 		      struct berth_error *err);
-bool tree_layer_there(const struct tree *t, const char *file);
+/** 1 or 0, or why that cannot be known: what cannot be looked at is not absent. */
+int tree_there(int dirfd, const char *path, struct berth_error *err);
+/** The same of layer @file. */
+int tree_layer_there(const struct tree *t, const char *file, struct berth_error *err);
 /**
  * What layer (@dirfd is t->layers) or view (t->views) @file stands on, as a file name, "" if on
  * nothing. NOT_FOUND if there is no such layer or view, CORRUPT if the link is damaged.

@@ -64,7 +64,8 @@ int vfs_view_create(struct berth_storage *st, const char *view, const char *laye
 	if (r < 0)
 		return r;
 	/* we may have waited for somebody who made it */
-	if (faccessat(t->views, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	r = tree_there(t->views, file, err);
+	if (r > 0)
 		r = berth_fail(err, BERTH_E_EXISTS, "view '%s' exists", view);
 	if (r == 0)
 		r = fill(st, &stage, layer ? below : NULL, flags, err);
@@ -83,6 +84,7 @@ int vfs_view_mount(struct berth_storage *st, const char *view, const struct bert
 	struct tree_view_opts o;
 	char file[TREE_NAME_MAX];
 	char layer[TREE_NAME_MAX];
+	struct berth_error why;
 	cleanup_fd int dir = -1;
 	int r = tree_view_opts(opts, &o, err);
 
@@ -92,9 +94,12 @@ int vfs_view_mount(struct berth_storage *st, const char *view, const struct bert
 		r = tree_below(t, t->views, file, layer, err);
 	if (r < 0)
 		return r;
-	if (tree_view_part(t->state, file, "tree", &dir, NULL) < 0) {
+	r = tree_view_part(t->state, file, "tree", &dir, &why);
+	if (r == -BERTH_E_NOT_FOUND) {
 		o.flags |= BERTH_VIEW_READ_ONLY;
 		r = tree_content_open(t, t->state, layer[0] ? layer : NULL, &dir, err);
+	} else if (r < 0 && err) {
+		*err = why;
 	}
 	if (o.flags & BERTH_VIEW_READ_ONLY)
 		o.attr |= MOUNT_ATTR_RDONLY;
