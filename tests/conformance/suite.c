@@ -2,6 +2,9 @@
 /* What cases see of the run: suite.h. */
 #include "tests/conformance/suite.h"
 
+#include <dlfcn.h>
+#include <malloc.h>
+
 #include "tests/conformance/run.h"
 
 const struct berth_driver *suite_driver(void)
@@ -43,6 +46,15 @@ const struct berth_conf *suite_conf(const char *const *more)
 bool suite_is_separate(void)
 {
 	return run.wish.is_separate;
+}
+
+size_t suite_memory(void)
+{
+	size_t (*of_sanitizer)(void);
+
+	/* which has an allocator of its own */
+	*(void **)&of_sanitizer = dlsym(RTLD_DEFAULT, "__sanitizer_get_current_allocated_bytes");
+	return of_sanitizer ? of_sanitizer() : mallinfo2().uordblks;
 }
 
 const char *suite_file(void)

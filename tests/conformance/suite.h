@@ -69,6 +69,8 @@ const struct berth_conf *suite_conf(const char *const *more);
 bool suite_is_separate(void);
 /** The driver has call @name of its kind's table itself: what is there is no stub. */
 bool suite_has(const char *call);
+/** How many bytes are allocated in this process. */
+size_t suite_memory(void);
 /** Its file. */
 const char *suite_file(void);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bounds: of time after a cancellation, of memory, of what structs and descriptors say. */
-#include <malloc.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 
@@ -87,10 +86,12 @@ START_TEST(a_cancelled_call_ends_within_a_second)
 	}
 	ck_assert_str_eq(rig_names(&r, BERTH_EACH_LAYERS), got == 0 ? "a b " : "a ");
 	if (suite_has("check")) {
-		got = r.ops->check(r.st, NULL, BERTH_CHECK_FULL, cancel_soon(&c), &sink, &err);
-		ck_in_time(&c, "check", got);
+		ck_in_time(
+			&c, "check",
+			r.ops->check(r.st, NULL, BERTH_CHECK_FULL, cancel_soon(&c), &sink, &err));
 	}
-	ck_ok(r.ops->layer_remove(r.st, "b", &err));
+	if (got == 0)
+		ck_ok(r.ops->layer_remove(r.st, "b", &err));
 	ck_ok(r.ops->layer_remove(r.st, "a", &err));
 	if (suite_has("reclaim")) {
 		got = r.ops->reclaim(r.st, cancel_soon(&c), &bytes, &err);
@@ -132,11 +133,11 @@ START_TEST(no_call_keeps_memory)
 	rig_open(&r);
 	for (int i = 0; i < 5; i++)
 		live(&r);
-	bytes = mallinfo2().uordblks; /* 0 under sanitizers, which tell of leaks themselves */
+	bytes = suite_memory();
 	for (int i = 0; i < LIVES; i++)
 		live(&r);
-	ck_assert_msg(mallinfo2().uordblks < bytes + GROWTH_MAX, "%zu bytes more",
-		      mallinfo2().uordblks - bytes);
+	ck_assert_msg(suite_memory() < bytes + GROWTH_MAX, "%zu bytes more",
+		      suite_memory() - bytes);
 	rig_close(&r);
 }
 END_TEST
