@@ -65,6 +65,8 @@ const struct verb verbs[] = {
 	 0, 0, 0, format_options, driver_list_verb},
 	{"driver inspect", "[OPTIONS] NAME|FILE [NAME|FILE...]", "Describe a driver", SECTION_ENGINE,
 	 1, ARGS_ANY, 0, driver_inspect_options, driver_inspect_verb},
+	{"driver test", "[OPTIONS] FILE", "Test a driver file", SECTION_ENGINE,
+	 1, 1, 0, driver_test_options, driver_test_verb},
 	{"config check", "[FILE]", "Check a config file", SECTION_ENGINE,
 	 0, 1, 0, NULL, config_check_verb},
 	{"config show", "[OPTIONS]", "Show values in effect", SECTION_ENGINE,

@@ -60,6 +60,7 @@ int create_verb(struct cli *cli, const struct options *o);
 int doctor_verb(struct cli *cli, const struct options *o);
 int driver_inspect_verb(struct cli *cli, const struct options *o);
 int driver_list_verb(struct cli *cli, const struct options *o);
+int driver_test_verb(struct cli *cli, const struct options *o);
 int exec_verb(struct cli *cli, const struct options *o);
 int history_verb(struct cli *cli, const struct options *o);
 int images_verb(struct cli *cli, const struct options *o);
@@ -83,9 +84,10 @@ int version_verb(struct cli *cli, const struct options *o);
 int wait_verb(struct cli *cli, const struct options *o);
 
 extern const struct option attach_options[], config_options[], doctor_options[],
-	driver_inspect_options[], exec_options[], format_options[], history_options[],
-	images_options[], import_options[], inspect_options[], inspect_one_options[],
-	kill_options[], load_options[], logs_options[], ps_options[], rm_options[], rmi_options[],
-	run_options[], start_options[], stop_options[], system_check_options[];
+	driver_inspect_options[], driver_test_options[], exec_options[], format_options[],
+	history_options[], images_options[], import_options[], inspect_options[],
+	inspect_one_options[], kill_options[], load_options[], logs_options[], ps_options[],
+	rm_options[], rmi_options[], run_options[], start_options[], stop_options[],
+	system_check_options[];
 
 #endif

@@ -111,7 +111,7 @@ START_TEST(each_verb_has_help_that_fits_the_width)
 		"attach",      "images",       "load",	    "import",	      "tag",
 		"history",     "rmi",	       "inspect",   "version",	      "info",
 		"doctor",      "system|check", "driver|ls", "driver|inspect", "config|check",
-		"config|show",
+		"config|show", "driver|test",
 	};
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
