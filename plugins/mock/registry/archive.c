@@ -28,6 +28,7 @@ struct berth_registry {
 struct berth_stream {
 	struct berth_registry *reg;
 	const struct image_blob *blob;
+	struct berth_op *op;
 	uint64_t at, end, flip, piece;
 };
 
@@ -81,6 +82,16 @@ static int mock_each(struct berth_registry *reg, const struct berth_where *where
 	return r;
 }
 
+/* By its digest, or by its name, whole or in two parts. */
+static bool is_named(const struct image *image, const char *repo, const char *ref)
+{
+	const char *rest = str_after(image->name, repo);
+
+	if (str_eq(image->manifest->digest, ref))
+		return true;
+	return rest && (ref[0] ? rest[0] == ':' && str_eq(rest + 1, ref) : rest[0] == '\0');
+}
+
 static int mock_resolve(struct berth_registry *reg, const struct berth_where *where,
 			const char *repo, const char *ref, struct berth_op *op, berth_desc_fn fn,
 			void *arg, struct berth_reply *reply, struct berth_error *err)
@@ -90,10 +101,11 @@ static int mock_resolve(struct berth_registry *reg, const struct berth_where *wh
 	if (r == 0)
 		r = read_archive(reg, where, err);
 	for (size_t i = 0; r == 0 && i < reg->images.n_images; i++) {
-		if (str_eq(reg->images.image[i].name, repo))
+		if (is_named(&reg->images.image[i], repo, ref))
 			return tell(&reg->images.image[i], fn, arg);
 	}
-	return r < 0 ? r : berth_fail(err, BERTH_E_NOT_FOUND, "manifest unknown: '%s'", repo);
+	return r < 0 ? r
+		     : berth_fail(err, BERTH_E_NOT_FOUND, "manifest unknown: '%s' '%s'", repo, ref);
 }
 
 static int mock_fetch(struct berth_registry *reg, const struct berth_where *where, const char *repo,
@@ -116,10 +128,16 @@ static int mock_fetch(struct berth_registry *reg, const struct berth_where *wher
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	stream->reg = reg;
 	stream->blob = image_blob_find(&reg->images, desc->digest);
-	if (!stream->blob || from > stream->blob->bytes.len) {
+	if (!stream->blob) {
 		free(stream);
 		return berth_fail(err, BERTH_E_NOT_FOUND, "blob unknown: '%s'", desc->digest);
 	}
+	if (from > stream->blob->bytes.len) {
+		free(stream);
+		return berth_fail(err, BERTH_E_INVALID, "offset %llu is behind the end of the blob",
+				  (unsigned long long)from);
+	}
+	stream->op = op;
 	stream->at = from;
 	stream->end = stream->blob->bytes.len;
 	if (len < stream->end - from)
@@ -142,6 +160,8 @@ static int mock_read(struct berth_stream *stream, void *buf, size_t n, size_t *r
 
 	if (r < 0)
 		return r;
+	if (stream->reg->mock.host->cancelled(stream->op))
+		return berth_fail(err, BERTH_E_CANCELLED, "cancelled");
 	if (n > left)
 		n = (size_t)left;
 	if (n > stream->piece)

@@ -328,6 +328,8 @@ static int mock_write(struct berth_upload *up, const void *buf, size_t n, struct
 
 	if (r < 0)
 		return r;
+	if (up->reg->mock.host->cancelled(op))
+		return berth_fail(err, BERTH_E_CANCELLED, "cancelled");
 	str_add_n(&up->bytes, buf, n);
 	return str_check(&up->bytes, err);
 }
