@@ -43,6 +43,11 @@ const struct berth_conf *suite_conf(const char *const *more)
 	return make_conf(values);
 }
 
+const struct berth_conf *suite_defaults(void)
+{
+	return make_conf(NULL);
+}
+
 bool suite_is_separate(void)
 {
 	return run.wish.is_separate;

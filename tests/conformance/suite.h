@@ -65,6 +65,8 @@ const struct berth_driver *suite_driver(void);
 /** Options for its open(), from -o and @more ("key=value", NULL ends; may be NULL); for the life of
  * the case. */
 const struct berth_conf *suite_conf(const char *const *more);
+/** The same, as if neither -o nor @more had been given. */
+const struct berth_conf *suite_defaults(void);
 /** Where its calls are answered. */
 bool suite_is_separate(void);
 /** The driver has call @name of its kind's table itself: what is there is no stub. */

@@ -344,7 +344,7 @@ END_TEST
 /* Open the driver on @size of its own, which nobody else sees. */
 static void open_on(struct rig *r, const char *size)
 {
-	rig_open_on(r, rig_tmpfs(size));
+	rig_open_on(r, rig_tmpfs(size), suite_defaults()); /* what tmpfs can do is what counts */
 }
 
 /* Take all room that is left; false once even a small file does not fit. */

@@ -8,33 +8,33 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
-static void open_driver(struct rig *r)
+static void open_driver(struct rig *r, const struct berth_conf *conf)
 {
 	void *instance;
 
-	ck_ok(r->head->open(lent_host(), rig_conf(), r->statefd, &instance, &err));
+	ck_ok(r->head->open(lent_host(), conf, r->statefd, &instance, &err));
 	r->st = instance;
 }
 
-void rig_open_on(struct rig *r, int statefd)
+void rig_open_on(struct rig *r, int statefd, const struct berth_conf *conf)
 {
 	r->head = rig_driver();
 	r->ops = r->head->ops;
 	r->statefd = statefd;
-	open_driver(r);
+	open_driver(r, conf);
 }
 
 void rig_open(struct rig *r)
 {
 	int fd = ck_dir_at(r->path);
 
-	rig_open_on(r, fd);
+	rig_open_on(r, fd, rig_conf());
 }
 
 void rig_reopen(struct rig *r)
 {
 	r->head->close(r->st);
-	open_driver(r);
+	open_driver(r, rig_conf());
 }
 
 void rig_close(struct rig *r)

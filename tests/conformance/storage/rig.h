@@ -25,7 +25,7 @@ struct rig {
 
 void rig_open(struct rig *r);
 /** On a state directory that is there, with @r->path unset. */
-void rig_open_on(struct rig *r, int statefd);
+void rig_open_on(struct rig *r, int statefd, const struct berth_conf *conf);
 void rig_reopen(struct rig *r);
 void rig_close(struct rig *r);
 bool rig_can(const struct rig *r, uint64_t caps);
