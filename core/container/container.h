@@ -7,8 +7,10 @@
  * <root>/containers/<id>, and, while it runs, a monitor process with a socket in
  * <run>/containers/<id>. States:
  *
- *   creating -> created -> starting -> running -> exited -> (starting ...)     any -> removing ->
- * gone paused
+ *   creating -> created -> starting -> running -> exited -> (starting ...)
+ *                                        |  ^                     any -> removing -> gone
+ *                                        v  |
+ *                                       paused
  *
  * A row in creating, starting or removing is worked on by the process that holds its lock
  * (store_lock "container"/id). If nobody does, that process is dead, and the next one that opens
@@ -150,6 +152,10 @@ int container_list(struct container_host *h, bool all, uint32_t limit, bool size
 /** ContainerInspect. */
 int container_inspect(struct container_host *h, const char *ref, bool size, struct record **ret,
 		      struct berth_error *err);
+
+/** What it has changed: array of {"Kind": 0 modified, 1 added, 2 deleted, "Path"}, by path. */
+int container_diff(struct container_host *h, const char *ref, struct record **ret,
+		   struct berth_error *err);
 
 struct container_logs_opts {
 	bool out, err, follow;

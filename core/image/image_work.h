@@ -14,6 +14,12 @@
 /** A line for people about what goes on, e.g. "Loaded image: alpine:3". */
 typedef void (*image_note_fn)(void *arg, const char *line);
 
+/** Who is to own what is unpacked. */
+struct image_owner {
+	uid_t uid;
+	gid_t gid;
+};
+
 struct image_work {
 	uint32_t size;
 	/**
@@ -41,6 +47,12 @@ struct image_work {
 		      const char *name, const char *message, const char *platform,
 		      char *const *changes, struct berth_op *op, char **ret_id,
 		      struct berth_error *err);
+	/** Trees and tars (work/copy.h): all below a directory; what a path is; into a directory. */
+	int (*copy_tree)(int topfd, int fd, struct berth_op *op, struct berth_error *err);
+	int (*copy_out)(int rootfd, const char *path, const char *as, int fd, struct berth_op *op,
+			uint64_t *ret_bytes, struct berth_error *err);
+	int (*copy_in)(int rootfd, const char *path, int fd, const struct image_owner *owner,
+		       struct berth_op *op, struct berth_error *err);
 	/** Verify blobs against their digests; findings as in image_check. */
 	int (*verify)(struct store *store, struct record *findings, struct berth_op *op,
 		      struct berth_error *err);

@@ -31,6 +31,12 @@ const struct verb verbs[] = {
 	 2, ARGS_ANY, VERB_IN_ORDER, exec_options, exec_verb},
 	{"attach|container attach", "[OPTIONS] CONTAINER", "Connect to its streams", SECTION_CONTAINERS,
 	 1, 1, 0, attach_options, attach_verb},
+	{"cp|container cp", "[OPTIONS] CONTAINER:SRC DEST|- | SRC|- CONTAINER:DEST", "Copy files in or out", SECTION_CONTAINERS,
+	 2, 2, 0, cp_options, cp_verb},
+	{"diff|container diff", "CONTAINER", "Show what one has changed", SECTION_CONTAINERS,
+	 1, 1, 0, NULL, diff_verb},
+	{"export|container export", "[OPTIONS] CONTAINER", "Write its files as a tar", SECTION_CONTAINERS,
+	 1, 1, 0, export_options, export_verb},
 	{"images|image ls|image list", "[OPTIONS] [REPOSITORY[:TAG]]", "List images", SECTION_IMAGES,
 	 0, 1, 0, images_options, images_verb},
 	{"load|image load", "[OPTIONS]", "Load images from an archive", SECTION_IMAGES,
@@ -80,8 +86,7 @@ static const char *const groups[] = {"container", "image", "system", "driver", "
 
 /* what people who know docker may try, and we do not have yet */
 static const char *const missing[] = {
-	"build", "builder", "buildx", "checkpoint", "commit", "compose",  "context", "cp",
-	"diff",	 "events",  "export", "login",	    "logout", "manifest", "network", "node",
+	"build", "builder", "buildx", "checkpoint", "commit", "compose",  "context", "events",  "login",	    "logout", "manifest", "network", "node",
 	"pause", "plugin",  "port",   "prune",	    "pull",   "push",	  "rename",  "restart",
 	"save",	 "search",  "secret", "service",    "stack",  "stats",	  "swarm",   "top",
 	"trust", "unpause", "update", "volume",	    "df",

@@ -56,12 +56,15 @@ extern const struct option global_options[];
 int attach_verb(struct cli *cli, const struct options *o);
 int config_check_verb(struct cli *cli, const struct options *o);
 int config_show_verb(struct cli *cli, const struct options *o);
+int cp_verb(struct cli *cli, const struct options *o);
 int create_verb(struct cli *cli, const struct options *o);
+int diff_verb(struct cli *cli, const struct options *o);
 int doctor_verb(struct cli *cli, const struct options *o);
 int driver_inspect_verb(struct cli *cli, const struct options *o);
 int driver_list_verb(struct cli *cli, const struct options *o);
 int driver_test_verb(struct cli *cli, const struct options *o);
 int exec_verb(struct cli *cli, const struct options *o);
+int export_verb(struct cli *cli, const struct options *o);
 int history_verb(struct cli *cli, const struct options *o);
 int images_verb(struct cli *cli, const struct options *o);
 int import_verb(struct cli *cli, const struct options *o);
@@ -83,7 +86,7 @@ int tag_verb(struct cli *cli, const struct options *o);
 int version_verb(struct cli *cli, const struct options *o);
 int wait_verb(struct cli *cli, const struct options *o);
 
-extern const struct option attach_options[], config_options[], doctor_options[],
+extern const struct option attach_options[], cp_options[], export_options[], config_options[], doctor_options[],
 	driver_inspect_options[], driver_test_options[], exec_options[], format_options[],
 	history_options[], images_options[], import_options[], inspect_options[],
 	inspect_one_options[], kill_options[], load_options[], logs_options[], ps_options[],

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/image/work/copy.h"
 #include "core/image/work/import.h"
 #include "core/image/work/load.h"
 #include "core/image/work/materialise.h"
@@ -12,5 +13,8 @@ __attribute__((visibility("default"))) const struct image_work berth_image_work_
 	.materialise = image_materialise,
 	.load = image_load,
 	.import = image_import,
+	.copy_tree = image_copy_tree,
+	.copy_out = image_copy_out,
+	.copy_in = image_copy_in,
 	.verify = image_verify,
 };

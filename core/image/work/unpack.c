@@ -15,13 +15,26 @@
 /** Make something at @leaf with @how; what is there already goes first. */
 typedef int (*make_fn)(struct unpack *u, const struct unpack_dir *parent, const char *leaf);
 
+/** Something stands at @leaf where an entry goes that is no directory. */
+static int clear(struct unpack *u, const struct unpack_dir *parent, const char *leaf,
+		 struct berth_error *err)
+{
+	struct stat st;
+
+	if (u->flags & UNPACK_INTO && fstatat(parent->fd, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISDIR(st.st_mode))
+		return berth_fail(err, BERTH_E_INVALID,
+				  "cannot overwrite directory with non-directory");
+	return unpack_clear(u, parent->fd, leaf, err);
+}
+
 static int make(struct unpack *u, const struct unpack_dir *parent, const char *leaf, make_fn fn,
 		struct berth_error *err)
 {
 	int r = fn(u, parent, leaf);
 
 	if (r < 0 && errno == EEXIST) {
-		r = unpack_clear(u, parent->fd, leaf, err);
+		r = clear(u, parent, leaf, err);
 		if (r < 0)
 			return r;
 		r = fn(u, parent, leaf);
@@ -150,7 +163,7 @@ static int unpack_link(struct unpack *u, const struct unpack_dir *parent, const 
 	if (linkat(from->fd, name, parent->fd, leaf, 0) == 0)
 		return 0; /* what was noted of the file stays true: it is the same inode */
 	if (errno == EEXIST) {
-		r = unpack_clear(u, parent->fd, leaf, err);
+		r = clear(u, parent, leaf, err);
 		if (r < 0)
 			return r;
 		if (linkat(from->fd, name, parent->fd, leaf, 0) == 0)
@@ -172,6 +185,9 @@ static int make_way(struct unpack *u, const struct unpack_dir *parent, const cha
 	*ret_fresh = !S_ISDIR(st.st_mode);
 	if (!*ret_fresh)
 		return 0;
+	if (u->flags & UNPACK_INTO)
+		return berth_fail(err, BERTH_E_INVALID,
+				  "cannot overwrite non-directory with directory");
 	*ret_hides = u->keep && whiteout_is(&st);
 	r = unpack_clear(u, parent->fd, leaf, err);
 	if (r < 0)
@@ -225,7 +241,7 @@ static int unpack_entry(struct unpack *u, struct berth_error *err)
 
 	if (r == 0 && u->path.len == 0)
 		return unpack_top(u, err);
-	if (r == 0)
+	if (r == 0 && !(u->flags & UNPACK_INTO))
 		r = whiteout_entry(u, &done, err);
 	if (r < 0 || done)
 		return r;
@@ -248,6 +264,16 @@ static int unpack_entry(struct unpack *u, struct berth_error *err)
 	return berth_fail(err, BERTH_E_INTERNAL, "no such type of entry");
 }
 
+static void take_owner(struct unpack *u)
+{
+	if (!u->how->owner)
+		return;
+	u->owned = *u->entry;
+	u->owned.uid = u->how->owner->uid;
+	u->owned.gid = u->how->owner->gid;
+	u->entry = &u->owned;
+}
+
 static int unpack_all(struct unpack *u, struct berth_error *err)
 {
 	int r;
@@ -261,6 +287,7 @@ static int unpack_all(struct unpack *u, struct berth_error *err)
 		r = op_check(u->op, err);
 		if (r < 0)
 			return r;
+		take_owner(u);
 		r = unpack_entry(u, err);
 		if (r < 0) {
 			berth_error_prefix(err, "entry '%s'", unpack_shown(u->entry->name, shown));

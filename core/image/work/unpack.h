@@ -29,12 +29,24 @@ enum unpack_flags {
 	/* owners, devices, and xattrs that we may not set are left out; all stays readable for us
 	 */
 	UNPACK_ONE_OWNER = 1u << 2,
+	/*
+	 * Into a tree that somebody may be using, even now (cp): whiteouts are names like others, a
+	 * directory is not replaced by something else nor the other way round (INVALID), and one
+	 * that is there keeps its xattrs.
+	 */
+	UNPACK_INTO = 1u << 3,
+};
+
+struct unpack_owner {
+	uid_t uid;
+	gid_t gid;
 };
 
 struct unpack_how {
 	uint32_t flags;
 	uint64_t max_entries;
 	uint64_t max_bytes; /* of one file; the stream is limited where it is made */
+	const struct unpack_owner *owner; /* of everything; NULL: as the tar says */
 };
 
 struct unpack_result {

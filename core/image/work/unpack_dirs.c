@@ -138,7 +138,7 @@ static int note_dir(struct unpack *u, struct unpack_dir *d, bool make, struct be
 {
 	int r;
 
-	if (u->keep || !make || d->noted)
+	if (u->keep || u->flags & UNPACK_INTO || !make || d->noted)
 		return 0;
 	r = note_way(u, d->path, err);
 	d->noted = r == 0;

@@ -154,6 +154,21 @@ int meta_of_file(struct unpack *u, int fd, const struct unpack_dir *parent, stru
 	return futimens(fd, times) < 0 ? berth_fail_errno(err, errno, "set the time") : 0;
 }
 
+/**
+ * By descriptor: in a tree that is in use, @leaf may be a symlink by now, which leads wherever
+ * somebody likes. Its own mode cannot be set, so that is an error.
+ */
+static int set_mode(int dirfd, const char *leaf, mode_t mode, struct berth_error *err)
+{
+	cleanup_fd int fd = openat(dirfd, leaf, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char path[PROC_PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fd < 0 || chmod(path, mode) < 0)
+		return berth_fail_errno(err, errno, "set the mode");
+	return 0;
+}
+
 int meta_of_special(struct unpack *u, const struct unpack_dir *parent, const char *leaf,
 		    struct berth_error *err)
 {
@@ -170,10 +185,11 @@ int meta_of_special(struct unpack *u, const struct unpack_dir *parent, const cha
 	if (wants_owner(u, parent->inherits) &&
 	    fchownat(parent->fd, leaf, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return berth_fail_errno(err, errno, "set the owner");
-	/* no symlink, and nobody else works here: it is what we made */
-	if (has_mode && wants_mode(u, parent->inherits) &&
-	    fchmodat(parent->fd, leaf, e->mode, 0) < 0)
-		return berth_fail_errno(err, errno, "set the mode");
+	if (has_mode && wants_mode(u, parent->inherits)) {
+		r = set_mode(parent->fd, leaf, e->mode, err);
+		if (r < 0)
+			return r;
+	}
 	r = set_xattrs(u, &t, has_mode, err);
 	if (r < 0)
 		return r;
@@ -277,7 +293,7 @@ int meta_of_dir(struct unpack *u, const struct unpack_dir *dir, bool fresh, bool
 	if (!late)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/.", dir->fd);
-	if (!fresh || inherits)
+	if ((!fresh || inherits) && !(u->flags & UNPACK_INTO))
 		r = drop_xattrs(u, path, err);
 	if (r < 0)
 		return r;
@@ -329,8 +345,8 @@ static int late_one(struct unpack *u, const struct late_dir *late, struct berth_
 	if (!*leaf)
 		leaf = ".";
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", parent->fd, leaf);
-	if (late->set_mode && fchmodat(parent->fd, leaf, late->mode, 0) < 0)
-		return berth_fail_errno(err, errno, "set the mode");
+	if (late->set_mode)
+		r = set_mode(parent->fd, leaf, late->mode, err);
 	for (size_t i = 0; i < 2 && r == 0; i++)
 		if (late->acl[i].name)
 			r = set_xattr(u, &t, late->acl[i].name, late->acl[i].value, late->acl[i].n,

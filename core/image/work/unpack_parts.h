@@ -51,6 +51,7 @@ struct late_dir {
 struct unpack {
 	struct tar *tar;
 	const struct tar_entry *entry;
+	struct tar_entry owned; /* it, with another owner */
 	int rootfd;
 	uint32_t flags;
 	const struct unpack_how *how;

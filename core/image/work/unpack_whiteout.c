@@ -71,8 +71,8 @@ int whiteout_note(struct unpack *u, int dirfd, const char *leaf, struct berth_er
 {
 	struct stat st;
 
-	if (u->keep)
-		return 0; /* all that is there is this layer's */
+	if (u->keep || u->flags & UNPACK_INTO)
+		return 0; /* all that is there is this layer's; or nothing will be removed */
 	if (fstatat(dirfd, leaf, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
 		return berth_fail_errno(err, errno, "stat");
 	return inodes_add(&u->made, st.st_ino, err);
