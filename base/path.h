@@ -110,5 +110,7 @@ char *path_clean(const char *path);
 char *path_join(const char *a, const char *b);
 /** What follows the last slash, within @path itself. */
 const char *path_base(const char *path);
+/** Where open @fd is, without symlinks; free() it. INVALID: nowhere (a pipe), or too deep to say. */
+int path_of_fd(int fd, char **ret, struct berth_error *err);
 
 #endif

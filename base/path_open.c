@@ -334,3 +334,24 @@ int root_mkdirs(int rootfd, const char *path, mode_t mode, int *ret_fd, struct b
 		berth_error_prefix(err, "make '%s'", path);
 	return r;
 }
+
+int path_of_fd(int fd, char **ret, struct berth_error *err)
+{
+	cleanup_str struct str real = STR_INIT;
+	char link[32];
+	char *room = str_room(&real, LINK_TEXT_MAX);
+	ssize_t n;
+	int r = str_check(&real, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, room, LINK_TEXT_MAX);
+	if (n < 0)
+		return berth_fail_errno(err, errno, "read '%s'", link);
+	if (n == LINK_TEXT_MAX || room[0] != '/')
+		return berth_fail(err, BERTH_E_INVALID, "it has no usable path");
+	str_grew(&real, (size_t)n);
+	*ret = str_steal(&real);
+	return 0;
+}

@@ -4,9 +4,7 @@
 #include <fcntl.h>
 
 #include "base/cleanup.h"
-#include "base/str.h"
-
-enum { PATH_LIMIT = 4096 };
+#include "base/path.h"
 
 static bool is_ours(const struct stat *st)
 {
@@ -72,29 +70,6 @@ static int check_dirs(char *dir, struct berth_error *err)
 	return r == 0 ? check_dir(dir, true, err) : r;
 }
 
-/* Where @fd is, without symlinks. */
-static int real_path(int fd, char **ret, struct berth_error *err)
-{
-	cleanup_str struct str real = STR_INIT;
-	char link[32];
-	char *room = str_room(&real, PATH_LIMIT);
-	ssize_t n;
-	int r;
-
-	r = str_check(&real, err);
-	if (r < 0)
-		return r;
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, room, PATH_LIMIT);
-	if (n < 0)
-		return berth_fail_errno(err, errno, "read '%s'", link);
-	if (n == PATH_LIMIT || room[0] != '/')
-		return berth_fail(err, BERTH_E_INVALID, "it has no usable path");
-	str_grew(&real, (size_t)n);
-	*ret = str_steal(&real);
-	return 0;
-}
-
 /* The directories of file @real. */
 static int check_dirs_of(const char *real, struct berth_error *err)
 {
@@ -122,7 +97,7 @@ int trust_open(const char *path, int *ret_fd, char **ret_real, struct stat *ret_
 		return wrong_owner("the file", path, &st, err);
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return wrong_mode("the file", path, &st, err);
-	r = real_path(fd, &real, err);
+	r = path_of_fd(fd, &real, err);
 	if (r < 0)
 		return r;
 	r = check_dirs_of(real, err);
@@ -142,6 +117,6 @@ int trust_dir(const char *path, struct berth_error *err)
 
 	if (fd < 0)
 		return berth_fail_errno(err, errno, "open '%s'", path);
-	r = real_path(fd, &real, err);
+	r = path_of_fd(fd, &real, err);
 	return r == 0 ? check_dirs(real, err) : r;
 }

@@ -143,6 +143,15 @@ static char *without_slashes(const char *path)
 	return strndup(path, n);
 }
 
+/* @path on the host without symlinks, or NULL. */
+static char *real_path(const char *path)
+{
+	cleanup_fd int fd = open(path, O_PATH | O_CLOEXEC);
+	char *real = NULL;
+
+	return fd >= 0 && path_of_fd(fd, &real, NULL) == 0 ? real : NULL;
+}
+
 /* The name that something of @path has by itself. */
 static int own_name(const struct side *s, char **ret, struct berth_error *err)
 {
@@ -152,7 +161,7 @@ static int own_name(const struct side *s, char **ret, struct berth_error *err)
 
 	if (name && !path_is_name(name) &&
 	    !s->content) { /* "/", "..": what they are called elsewhere */
-		clean = s->container ? path_clean(s->path) : realpath(s->path, NULL);
+		clean = s->container ? path_clean(s->path) : real_path(s->path);
 		name = clean ? path_base(clean) : NULL;
 		if (name && !path_is_name(name))
 			name = ".";
@@ -221,7 +230,7 @@ static int write_local(struct writer *w)
 	cleanup_free char *path = NULL, *real = NULL;
 
 	if (c->follow && !c->src.content)
-		real = realpath(c->src.path, NULL);
+		real = real_path(c->src.path);
 	path = cwd ? path_join(cwd, real ? real : c->src.path) : NULL;
 	if (root < 0 || !path)
 		return berth_fail(&w->err, BERTH_E_NO_MEMORY, "out of memory");
