@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "base/str.h"
 
 static bool is_ours(const struct stat *st)
 {
