@@ -126,6 +126,9 @@ int container_stop(struct container_host *h, const char *ref, int timeout_s,
 /** `kill`: INVALID if not running. */
 int container_kill(struct container_host *h, const char *ref, const char *signal,
 		   struct berth_error *err);
+/** Freeze all processes of a running one. BUSY: it is paused (or not) already. */
+int container_pause(struct container_host *h, const char *ref, struct berth_error *err);
+int container_unpause(struct container_host *h, const char *ref, struct berth_error *err);
 /** Send a signal over streams (signal proxy); cheap. @all false: to the first process (or the
  * exec). */
 int container_streams_signal(struct container_streams *s, int signo, struct berth_error *err);

@@ -40,6 +40,18 @@ int container_erase(struct container_host *h, const struct container_row *row, i
 int container_sandbox_end(struct container_host *h, const struct container_row *row,
 			  struct berth_error *err);
 
+/** To the monitor of a container that runs. INVALID, in docker's words about @doing: it does not.
+ * (pause.c) */
+int container_connect(struct container_host *h, const struct container_row *row, const char *doing,
+		      int *ret_fd, struct berth_error *err);
+/** Frozen as long as *@ret_hold is open; of one that does not run -1. UNSUPPORTED: the isolation
+ * driver cannot. (pause.c) */
+int container_hold(struct container_host *h, const struct container_row *row, int *ret_hold,
+		   struct berth_error *err);
+/** A paused one goes on; @monitor of container_connect. (pause.c) */
+int container_thaw(struct container_host *h, const struct container_row *row, int monitor,
+		   struct berth_error *err);
+
 /** Name of the isolation driver that @body asks for, or the config's default. */
 int container_isolation_name(struct container_host *h, const struct record *body, const char **ret,
 			     struct berth_error *err);

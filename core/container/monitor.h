@@ -23,7 +23,8 @@
  *     SIGNAL {a: number, b: all}            ->  DONE or FAILED  (of an EXEC's connection: to that
  *                                               process)
  *     WATCH {flags}                         ->  nothing now;  EXITED when the container has ended
- *     FREEZE {a: on} UPDATE {JSON} STATS PROCESSES STATUS NAMES
+ *     FREEZE {a: on; b: 1 = as long as this connection lives, whatever others want}
+ *     UPDATE {JSON} STATS PROCESSES STATUS NAMES
  *                                           ->  DONE {a, b, text} or FAILED
  *     FINISHED                              ->  nothing
  *

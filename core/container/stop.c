@@ -3,22 +3,6 @@
 
 #include <signal.h>
 
-/** Connect to the monitor of a container that runs; INVALID with docker's text otherwise. */
-static int connect_running(struct container_host *h, const struct container_row *row,
-			   const char *doing, int *ret_fd, struct berth_error *err)
-{
-	int r = -BERTH_E_NOT_FOUND;
-
-	if (row->state & CONTAINER_ALIVE)
-		r = monitor_connect(h, row->id, ret_fd, err);
-	if (r == -BERTH_E_NOT_FOUND)
-		return berth_fail(err, BERTH_E_INVALID,
-				  "cannot %s container: %s: container %s is not "
-				  "running",
-				  doing, row->name, row->id);
-	return r;
-}
-
 static int send_signal(int monitor, int signo, struct berth_error *err)
 {
 	struct monitor_msg msg;
@@ -41,9 +25,12 @@ int container_kill(struct container_host *h, const char *ref, const char *signal
 	if (r == 0)
 		r = container_row_find(h->store, ref, &row, err);
 	if (r == 0)
-		r = connect_running(h, row, "kill", &monitor, err);
+		r = container_connect(h, row, "kill", &monitor, err);
 	if (r == 0)
 		r = send_signal(monitor, signo, err);
+	/* what is frozen takes no signal */
+	if (r == 0 && row->state == CONTAINER_PAUSED && signo != SIGCONT)
+		r = container_thaw(h, row, monitor, err);
 	return r;
 }
 
@@ -76,11 +63,13 @@ int container_stop(struct container_host *h, const char *ref, int timeout_s,
 		timeout_ms = record_int_or(record_path(row->merged, "Config.StopTimeout"),
 					   (int64_t)(h->config->stop_timeout_ms / 1000)) *
 			     1000;
-	if (connect_running(h, row, "stop", &s.control, NULL) < 0)
+	if (container_connect(h, row, "stop", &s.control, NULL) < 0)
 		return 0; /* not running: done, as docker has it */
 	r = monitor_send(s.control, MONITOR_WATCH, CONTAINER_FINISH, 0, 0, NULL, NULL, 0, err);
 	if (r == 0)
 		r = container_streams_signal(&s, signo, err);
+	if (r == 0 && row->state == CONTAINER_PAUSED)
+		r = container_thaw(h, row, s.control, err);
 	if (r == 0)
 		r = container_streams_wait(
 			&s, timeout_ms < 0 || timeout_ms > INT32_MAX ? -1 : (int)timeout_ms, &code,

@@ -269,6 +269,15 @@ static int below(struct storage *storage, const char *view, const char *layer, i
 	return r == 0 ? 0 : below_by_view(storage, view, layer, ret_fd, err);
 }
 
+int container_base_open(struct container_host *h, const struct container_row *row,
+			const char *layer, int *ret_fd, struct berth_error *err)
+{
+	struct storage *storage;
+	int r = drivers_storage(h->drivers, row->storage, &storage, err);
+
+	return r < 0 ? r : below(storage, row->id, layer, ret_fd, err);
+}
+
 int tree_changes(struct storage *storage, const char *view, const char *layer, berth_change_fn fn,
 		 void *arg, struct berth_op *op, struct berth_error *err)
 {

@@ -43,6 +43,10 @@ void container_tree_close(struct container_tree *tree);
 int container_view_open(struct container_host *h, const struct container_row *row, int *ret_fd,
 			struct berth_error *err);
 
+/** The tree of its image in the container's driver, to @layer (its top), read-only. */
+int container_base_open(struct container_host *h, const struct container_row *row,
+			const char *layer, int *ret_fd, struct berth_error *err);
+
 /**
  * What view @view has changed against layer @layer (NULL: nothing), by the driver or by comparing
  * both trees. A non-zero answer of @fn ends it and is returned.

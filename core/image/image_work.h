@@ -20,6 +20,25 @@ struct image_owner {
 	gid_t gid;
 };
 
+/** A change of a tree: enum berth_change; its path from the top, without a slash in front. */
+struct image_change {
+	char kind;
+	char *path;
+};
+
+/** What `commit` makes an image of. */
+struct image_commit {
+	const struct image *base;     /* of the container */
+	struct storage *storage;      /* that the container is in */
+	int root;		      /* the container's tree */
+	struct image_change *change;  /* of it against the base; is sorted */
+	size_t n;
+	const struct record *config;  /* the container's: Env, Cmd, Labels, ... */
+	char *const *lines;	      /* Dockerfile lines that change it; may be NULL */
+	const char *author, *comment; /* or NULL */
+	const char *name;	      /* that it gets, or NULL */
+};
+
 struct image_work {
 	uint32_t size;
 	/**
@@ -47,6 +66,10 @@ struct image_work {
 		      const char *name, const char *message, const char *platform,
 		      char *const *changes, struct berth_op *op, char **ret_id,
 		      struct berth_error *err);
+	/** `commit`: what changed in a container becomes a layer on its image. Without changes the
+	 * new image has the layers of the base. */
+	int (*commit)(struct store *store, struct drivers *drivers, const struct image_commit *what,
+		      struct berth_op *op, char **ret_id, struct berth_error *err);
 	/** Trees and tars (work/copy.h): all below a directory; what a path is; into a directory. */
 	int (*copy_tree)(int topfd, int fd, struct berth_op *op, struct berth_error *err);
 	int (*copy_out)(int rootfd, const char *path, const char *as, int fd, struct berth_op *op,

@@ -82,6 +82,16 @@ int rows_blob_use(struct db *db, const char *image, const struct rows_blob *blob
 		      "sssss", image, blob->digest, blob->kind, blob->media_type, blob->diff_id);
 }
 
+int rows_layers_inherit(struct db *db, const char *image, const char *base,
+			struct berth_error *err)
+{
+	return db_run(db, NULL, err,
+		      "INSERT INTO image_blob(image,digest,kind,media_type,diff_id) "
+		      "SELECT ?1,digest,kind,media_type,diff_id FROM image_blob "
+		      "WHERE image=?2 AND kind='layer' ON CONFLICT DO NOTHING",
+		      "ss", image, base);
+}
+
 int rows_blob_plan(struct db *db, const char *digest, uint64_t size, struct berth_error *err)
 {
 	return db_run(db, NULL, err,

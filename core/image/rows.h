@@ -40,6 +40,10 @@ int rows_image_has(struct db *db, const char *id, bool *ret, struct berth_error 
 int rows_blob_use(struct db *db, const char *image, const struct rows_blob *blob,
 		  struct berth_error *err);
 
+/** The layers' blobs of image @base are @image's as well. */
+int rows_layers_inherit(struct db *db, const char *image, const char *base,
+			struct berth_error *err);
+
 /* "being made": these rows are there before the thing, and without an image they are swept */
 int rows_blob_plan(struct db *db, const char *digest, uint64_t size, struct berth_error *err);
 int rows_layer_plan(struct db *db, const char *chain, const char *diff_id, const char *parent,

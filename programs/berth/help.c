@@ -42,11 +42,37 @@ static void add_section(struct str *out, const char *title, enum verb_section se
 
 			if (j > i)
 				str_addf(out, "%*s", used < COLUMN ? (int)(COLUMN - used) : 1, "");
-			str_addf(out, "  %-*.*s %s", section == SECTION_ENGINE ? 14 : 8,
-				 first_name_len(found[j]), found[j]->names, found[j]->doc);
+			str_addf(out, "  %-8.*s %s", first_name_len(found[j]), found[j]->names,
+				 found[j]->doc);
 		}
 		str_add_char(out, '\n');
 	}
+}
+
+static void add_word(struct str *out, size_t *line, const char *word, int len)
+{
+	if (out->len - *line + (size_t)len + 2 > WIDTH) {
+		*line = out->len + 1;
+		str_add_char(out, '\n');
+	}
+	str_addf(out, "%s%.*s", out->len == *line ? "  " : " ", len, word);
+}
+
+/* Names alone. */
+static void add_more(struct str *out)
+{
+	size_t line;
+
+	str_add(out, "More\n");
+	line = out->len;
+	for (size_t i = 0; i < n_verbs; i++)
+		if (verbs[i].section == SECTION_MORE)
+			add_word(out, &line, verbs[i].names, first_name_len(&verbs[i]));
+	str_add(out, "\nGroups: 'berth GROUP --help' lists what is in them\n");
+	line = out->len;
+	for (size_t i = 0; i < n_verb_groups; i++)
+		add_word(out, &line, verb_groups[i], (int)strlen(verb_groups[i]));
+	str_add_char(out, '\n');
 }
 
 void help_overview(struct str *out)
@@ -55,8 +81,8 @@ void help_overview(struct str *out)
 	add_section(out, "Containers", SECTION_CONTAINERS);
 	add_section(out, "Images", SECTION_IMAGES);
 	add_section(out, "Engine", SECTION_ENGINE);
-	str_add(out, "\nDocker's names work too: berth container ls, berth image rm, ...\n"
-		     "'berth COMMAND --help' tells more about a command.\n");
+	add_more(out);
+	str_add(out, "\n'berth COMMAND --help' tells more about a command.\n");
 }
 
 void help_group(const char *group, struct str *out)

@@ -27,16 +27,6 @@ static int open_source(const char *source, int *ret_fd, struct berth_error *err)
 	return 0;
 }
 
-static int changes_of(const struct options *o, char ***ret, struct berth_error *err)
-{
-	const char *line;
-
-	for (size_t at = 0; (line = options_next(o, "change", &at));)
-		if (strv_add(ret, line) < 0)
-			return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
-	return 0;
-}
-
 int import_verb(struct cli *cli, const struct options *o)
 {
 	const char *source = o->args[0], *message = options_str(o, "message");
@@ -51,7 +41,7 @@ int import_verb(struct cli *cli, const struct options *o)
 	int r = open_source(source, &fd, &err);
 
 	if (r == 0)
-		r = changes_of(o, &changes, &err);
+		r = options_strv(o, "change", &changes, &err);
 	if (r == 0)
 		r = cli_engine_cancellable(cli, &err);
 	if (r == 0)

@@ -328,3 +328,17 @@ const char *options_next(const struct options *o, const char *name, size_t *at)
 			return o->given[(*at)++].text;
 	return NULL;
 }
+
+int options_strv(const struct options *o, const char *name, char ***ret, struct berth_error *err)
+{
+	cleanup_strv char **all = strv_copy(NULL);
+	const char *text;
+
+	if (!all)
+		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	for (size_t at = 0; (text = options_next(o, name, &at));)
+		if (strv_add(&all, text) < 0)
+			return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	*ret = steal_ptr(all);
+	return 0;
+}

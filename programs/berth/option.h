@@ -92,6 +92,9 @@ int64_t options_int(const struct options *o, const char *name, int64_t fallback)
  */
 const char *options_next(const struct options *o, const char *name, size_t *at);
 
+/** All of them; strv_free(). */
+int options_strv(const struct options *o, const char *name, char ***ret, struct berth_error *err);
+
 /** The table's option @name, NULL if there is none. */
 const struct option *option_find(const struct option *table, const char *name);
 typedef void (*option_fn)(void *arg, const struct option *option);

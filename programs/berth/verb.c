@@ -11,15 +11,19 @@ enum { NAMES_MAX = 128 };
 const struct verb verbs[] = {
 	{"run|container run", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create and start a container", SECTION_CONTAINERS,
 	 1, ARGS_ANY, VERB_IN_ORDER | VERB_RUNS, run_options, run_verb},
-	{"create|container create", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a container", SECTION_CONTAINERS,
+	{"create|container create", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a container", SECTION_MORE,
 	 1, ARGS_ANY, VERB_IN_ORDER, create_options, create_verb},
 	{"start|container start", "[OPTIONS] CONTAINER [CONTAINER...]", "Start containers", SECTION_CONTAINERS,
 	 1, ARGS_ANY, 0, start_options, start_verb},
 	{"stop|container stop", "[OPTIONS] CONTAINER [CONTAINER...]", "Stop containers", SECTION_CONTAINERS,
 	 1, ARGS_ANY, 0, stop_options, stop_verb},
-	{"kill|container kill", "[OPTIONS] CONTAINER [CONTAINER...]", "Send them a signal", SECTION_CONTAINERS,
+	{"kill|container kill", "[OPTIONS] CONTAINER [CONTAINER...]", "Send them a signal", SECTION_MORE,
 	 1, ARGS_ANY, 0, kill_options, kill_verb},
-	{"wait|container wait", "CONTAINER [CONTAINER...]", "Wait for their ends", SECTION_CONTAINERS,
+	{"pause|container pause", "CONTAINER [CONTAINER...]", "Freeze all in them", SECTION_MORE,
+	 1, ARGS_ANY, 0, NULL, pause_verb},
+	{"unpause|container unpause", "CONTAINER [CONTAINER...]", "Let them go on", SECTION_MORE,
+	 1, ARGS_ANY, 0, NULL, unpause_verb},
+	{"wait|container wait", "CONTAINER [CONTAINER...]", "Wait for their ends", SECTION_MORE,
 	 1, ARGS_ANY, 0, NULL, wait_verb},
 	{"rm|container rm|container remove", "[OPTIONS] CONTAINER [CONTAINER...]", "Remove containers", SECTION_CONTAINERS,
 	 1, ARGS_ANY, 0, rm_options, rm_verb},
@@ -29,23 +33,25 @@ const struct verb verbs[] = {
 	 1, 1, 0, logs_options, logs_verb},
 	{"exec|container exec", "[OPTIONS] CONTAINER COMMAND [ARG...]", "Run a command in one", SECTION_CONTAINERS,
 	 2, ARGS_ANY, VERB_IN_ORDER, exec_options, exec_verb},
-	{"attach|container attach", "[OPTIONS] CONTAINER", "Connect to its streams", SECTION_CONTAINERS,
+	{"attach|container attach", "[OPTIONS] CONTAINER", "Connect to its streams", SECTION_MORE,
 	 1, 1, 0, attach_options, attach_verb},
 	{"cp|container cp", "[OPTIONS] CONTAINER:SRC DEST|- | SRC|- CONTAINER:DEST", "Copy files in or out", SECTION_CONTAINERS,
 	 2, 2, 0, cp_options, cp_verb},
-	{"diff|container diff", "CONTAINER", "Show what one has changed", SECTION_CONTAINERS,
+	{"diff|container diff", "CONTAINER", "Show what one has changed", SECTION_MORE,
 	 1, 1, 0, NULL, diff_verb},
-	{"export|container export", "[OPTIONS] CONTAINER", "Write its files as a tar", SECTION_CONTAINERS,
+	{"export|container export", "[OPTIONS] CONTAINER", "Write its files as a tar", SECTION_MORE,
 	 1, 1, 0, export_options, export_verb},
+	{"commit|container commit", "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]", "Make an image of one", SECTION_CONTAINERS,
+	 1, 2, 0, commit_options, commit_verb},
 	{"images|image ls|image list", "[OPTIONS] [REPOSITORY[:TAG]]", "List images", SECTION_IMAGES,
 	 0, 1, 0, images_options, images_verb},
 	{"load|image load", "[OPTIONS]", "Load images from an archive", SECTION_IMAGES,
 	 0, 0, 0, load_options, load_verb},
-	{"import|image import", "[OPTIONS] FILE|- [REPOSITORY[:TAG]]", "Make one of a filesystem", SECTION_IMAGES,
+	{"import|image import", "[OPTIONS] FILE|- [REPOSITORY[:TAG]]", "Make one of a filesystem", SECTION_MORE,
 	 1, 2, 0, import_options, import_verb},
 	{"tag|image tag", "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", "Give one a further name", SECTION_IMAGES,
 	 2, 2, 0, NULL, tag_verb},
-	{"history|image history", "[OPTIONS] IMAGE", "Show how one was made", SECTION_IMAGES,
+	{"history|image history", "[OPTIONS] IMAGE", "Show how one was made", SECTION_MORE,
 	 1, 1, 0, history_options, history_verb},
 	{"rmi|image rm|image remove", "[OPTIONS] IMAGE [IMAGE...]", "Remove images", SECTION_IMAGES,
 	 1, ARGS_ANY, 0, rmi_options, rmi_verb},
@@ -61,35 +67,36 @@ const struct verb verbs[] = {
 	 0, 0, 0, format_options, info_verb},
 	{"doctor|system doctor", "[OPTIONS]", "Check host and drivers", SECTION_ENGINE,
 	 0, 0, 0, doctor_options, doctor_verb},
-	{"system check", "[OPTIONS]", "Check/repair the state", SECTION_ENGINE,
+	{"system check", "[OPTIONS]", "Check/repair the state", SECTION_NONE,
 	 0, 0, 0, system_check_options, system_check_verb},
 	{"system finish", "CONTAINER", "", SECTION_NONE,
 	 1, 1, VERB_HIDDEN, NULL, system_finish_verb},
 	{"system tidy", "", "", SECTION_NONE,
 	 0, 0, VERB_HIDDEN, NULL, system_tidy_verb},
-	{"driver ls|driver list", "[OPTIONS]", "List driver files", SECTION_ENGINE,
+	{"driver ls|driver list", "[OPTIONS]", "List driver files", SECTION_NONE,
 	 0, 0, 0, format_options, driver_list_verb},
-	{"driver inspect", "[OPTIONS] NAME|FILE [NAME|FILE...]", "Describe a driver", SECTION_ENGINE,
+	{"driver inspect", "[OPTIONS] NAME|FILE [NAME|FILE...]", "Describe a driver", SECTION_NONE,
 	 1, ARGS_ANY, 0, driver_inspect_options, driver_inspect_verb},
-	{"driver test", "[OPTIONS] FILE", "Test a driver file", SECTION_ENGINE,
+	{"driver test", "[OPTIONS] FILE", "Test a driver file", SECTION_NONE,
 	 1, 1, 0, driver_test_options, driver_test_verb},
-	{"config check", "[FILE]", "Check a config file", SECTION_ENGINE,
+	{"config check", "[FILE]", "Check a config file", SECTION_NONE,
 	 0, 1, 0, NULL, config_check_verb},
-	{"config show", "[OPTIONS]", "Show values in effect", SECTION_ENGINE,
+	{"config show", "[OPTIONS]", "Show values in effect", SECTION_NONE,
 	 0, 0, 0, config_options, config_show_verb},
 };
 /* clang-format on */
 
 const size_t n_verbs = sizeof(verbs) / sizeof(verbs[0]);
 
-static const char *const groups[] = {"container", "image", "system", "driver", "config"};
+const char *const verb_groups[] = {"container", "image", "system", "driver", "config"};
+const size_t n_verb_groups = sizeof(verb_groups) / sizeof(verb_groups[0]);
 
 /* what people who know docker may try, and we do not have yet */
 static const char *const missing[] = {
-	"build", "builder", "buildx", "checkpoint", "commit", "compose",  "context", "events",  "login",	    "logout", "manifest", "network", "node",
-	"pause", "plugin",  "port",   "prune",	    "pull",   "push",	  "rename",  "restart",
+	"build", "builder", "buildx", "checkpoint", "compose",  "context", "events",  "login",	    "logout", "manifest", "network", "node",
+	"plugin",  "port",   "prune",	    "pull",   "push",	  "rename",  "restart",
 	"save",	 "search",  "secret", "service",    "stack",  "stats",	  "swarm",   "top",
-	"trust", "unpause", "update", "volume",	    "df",
+	"trust", "update", "volume",	    "df",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -104,7 +111,7 @@ static bool has_word(const char *const words[], size_t n, const char *word)
 
 bool verb_is_group(const char *word)
 {
-	return has_word(groups, COUNT(groups), word);
+	return has_word(verb_groups, n_verb_groups, word);
 }
 
 /* one of the names between bars */

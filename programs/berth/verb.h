@@ -9,7 +9,8 @@
 #include "option.h"
 
 enum verb_section {
-	SECTION_NONE, /* not on the first page of help */
+	SECTION_NONE, /* not on the first page of help: its group is */
+	SECTION_MORE, /* only its name is */
 	SECTION_CONTAINERS,
 	SECTION_IMAGES,
 	SECTION_ENGINE,
@@ -37,7 +38,9 @@ struct verb {
 extern const struct verb verbs[];
 extern const size_t n_verbs;
 
-/** A word before verbs: "container", "image", "system" … */
+/** The words before verbs: "container", "image", "system" … */
+extern const char *const verb_groups[];
+extern const size_t n_verb_groups;
 bool verb_is_group(const char *word);
 /**
  * The verb that @argv begins with, and of how many words its name is. NOT_FOUND with a suggestion,
@@ -54,6 +57,7 @@ extern const struct option global_options[];
 
 /* one file each */
 int attach_verb(struct cli *cli, const struct options *o);
+int commit_verb(struct cli *cli, const struct options *o);
 int config_check_verb(struct cli *cli, const struct options *o);
 int config_show_verb(struct cli *cli, const struct options *o);
 int cp_verb(struct cli *cli, const struct options *o);
@@ -73,6 +77,7 @@ int inspect_verb(struct cli *cli, const struct options *o);
 int kill_verb(struct cli *cli, const struct options *o);
 int load_verb(struct cli *cli, const struct options *o);
 int logs_verb(struct cli *cli, const struct options *o);
+int pause_verb(struct cli *cli, const struct options *o);
 int ps_verb(struct cli *cli, const struct options *o);
 int rm_verb(struct cli *cli, const struct options *o);
 int rmi_verb(struct cli *cli, const struct options *o);
@@ -83,14 +88,15 @@ int system_check_verb(struct cli *cli, const struct options *o);
 int system_finish_verb(struct cli *cli, const struct options *o);
 int system_tidy_verb(struct cli *cli, const struct options *o);
 int tag_verb(struct cli *cli, const struct options *o);
+int unpause_verb(struct cli *cli, const struct options *o);
 int version_verb(struct cli *cli, const struct options *o);
 int wait_verb(struct cli *cli, const struct options *o);
 
-extern const struct option attach_options[], cp_options[], export_options[], config_options[], doctor_options[],
-	driver_inspect_options[], driver_test_options[], exec_options[], format_options[],
-	history_options[], images_options[], import_options[], inspect_options[],
-	inspect_one_options[], kill_options[], load_options[], logs_options[], ps_options[],
-	rm_options[], rmi_options[], run_options[], start_options[], stop_options[],
+extern const struct option attach_options[], commit_options[], cp_options[], export_options[],
+	config_options[], doctor_options[], driver_inspect_options[], driver_test_options[],
+	exec_options[], format_options[], history_options[], images_options[], import_options[],
+	inspect_options[], inspect_one_options[], kill_options[], load_options[], logs_options[],
+	ps_options[], rm_options[], rmi_options[], run_options[], start_options[], stop_options[],
 	system_check_options[];
 
 #endif

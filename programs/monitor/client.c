@@ -37,9 +37,35 @@ struct client *client_new(struct monitor *m, int fd, struct berth_error *err)
 	return c;
 }
 
+/* Frozen if a user said so, or a client that reads its files wants it still. */
+static int freeze_as_wanted(struct monitor *m, struct berth_error *err)
+{
+	bool on = m->is_paused;
+
+	for (const struct client *c = m->clients; c; c = c->next)
+		on |= c->holds;
+	return m->iso->ops.freeze(m->sandbox, on, err);
+}
+
+static int freeze(struct monitor *m, struct client *c, const struct monitor_msg *msg,
+		  struct berth_error *err)
+{
+	bool *who = msg->head.b ? &c->holds : &m->is_paused;
+	bool was = *who;
+	int r;
+
+	if (m->ended)
+		return berth_fail(err, BERTH_E_NOT_FOUND, "container %.12s has ended", m->id);
+	*who = msg->head.a != 0;
+	r = freeze_as_wanted(m, err);
+	if (r < 0)
+		*who = was;
+	return r;
+}
+
 void client_free(struct monitor *m, struct client *c)
 {
-	bool had_duty = c->has_duty;
+	bool had_duty = c->has_duty, held = c->holds;
 
 	for (struct client **at = &m->clients; *at; at = &(*at)->next)
 		if (*at == c) {
@@ -47,6 +73,8 @@ void client_free(struct monitor *m, struct client *c)
 			break;
 		}
 	m->n_clients--;
+	if (held && !m->ended)
+		(void)freeze_as_wanted(m, NULL); /* nobody is there to be told */
 	for (int i = 0; i < STREAMS; i++)
 		sink_close(m, &c->sink[i]);
 	outputs_resume(m); /* they may have waited for this one */
@@ -203,7 +231,7 @@ static int ask(struct monitor *m, struct client *c, struct monitor_msg *msg,
 		r = signal_to(m, c, msg, err);
 		break;
 	case MONITOR_FREEZE:
-		r = m->iso->ops.freeze(m->sandbox, msg->head.a != 0, err);
+		r = freeze(m, c, msg, err);
 		break;
 	case MONITOR_UPDATE:
 		r = m->iso->ops.update(m->sandbox, (struct berth_str){msg->text, msg->head.len},

@@ -57,6 +57,7 @@ struct client {
 	bool watches;	 /* wants EXITED */
 	bool can_finish; /* would do the finishing */
 	bool has_duty;
+	bool holds; /* the container is frozen as long as it is here */
 	struct sink sink[STREAMS];
 	struct exec *exec; /* the process that it runs, or NULL */
 };
@@ -96,6 +97,7 @@ struct monitor {
 	struct client *clients;
 	struct exec *execs;
 	unsigned int n_clients;
+	bool is_paused; /* by a user, until a user says otherwise */
 	int *ports; /* bound sockets, so that nobody else takes what is published */
 	size_t n_ports;
 	struct source names; /* the resolver's, or not polled */

@@ -22,7 +22,7 @@ static int collect(void *arg, const void *p, size_t n, struct berth_error *why)
 static const struct pack_how plain_how;
 
 /* All of tree @dir, or those changes of it, as a tar. */
-static void pack(struct str *out, int dir, const struct pack_how *how, struct pack_change *change,
+static void pack(struct str *out, int dir, const struct pack_how *how, struct image_change *change,
 		 size_t n)
 {
 	const struct tar_output to = {.put = collect, .arg = out};
@@ -220,7 +220,7 @@ END_TEST
 START_TEST(deletions_become_whiteouts)
 {
 	cleanup_str struct str out = STR_INIT;
-	struct pack_change changes[] = {
+	struct image_change changes[] = {
 		{'D', (char *)"dir/sub/gone"}, {'C', (char *)"dir/sub"}, {'D', (char *)"bin"},
 		{'C', (char *)"dir"},	       {'A', (char *)"empty"},	 {'D', (char *)"empty/x"},
 		{'A', (char *)"vanished"},

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/image/work/commit.h"
 #include "core/image/work/copy.h"
 #include "core/image/work/import.h"
 #include "core/image/work/load.h"
@@ -13,6 +14,7 @@ __attribute__((visibility("default"))) const struct image_work berth_image_work_
 	.materialise = image_materialise,
 	.load = image_load,
 	.import = image_import,
+	.commit = image_commit,
 	.copy_tree = image_copy_tree,
 	.copy_out = image_copy_out,
 	.copy_in = image_copy_in,

@@ -512,7 +512,7 @@ int pack_one(struct pack *pack, int dirfd, const char *name, const char *as,
 
 static int by_path(const void *a, const void *b)
 {
-	return strcmp(((const struct pack_change *)a)->path, ((const struct pack_change *)b)->path);
+	return strcmp(((const struct image_change *)a)->path, ((const struct image_change *)b)->path);
 }
 
 /* The directory that @path is in, and its last component. */
@@ -545,7 +545,7 @@ static int put_whiteout(struct pack *p, const char *path, const char *name, stru
 	return r == PACK_LEAVE_OUT ? 0 : r;
 }
 
-static int put_change(struct pack *p, int topfd, const struct pack_change *change,
+static int put_change(struct pack *p, int topfd, const struct image_change *change,
 		      struct berth_error *err)
 {
 	cleanup_fd int dir = -1;
@@ -571,7 +571,7 @@ static int put_change(struct pack *p, int topfd, const struct pack_change *chang
 	return r == GONE ? 0 : r;
 }
 
-int pack_changes(struct pack *pack, int topfd, struct pack_change *change, size_t n,
+int pack_changes(struct pack *pack, int topfd, struct image_change *change, size_t n,
 		 struct berth_error *err)
 {
 	int r = 0;

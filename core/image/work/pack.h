@@ -15,7 +15,7 @@
 
 #include <sys/stat.h>
 
-#include "core/driver/drivers.h"
+#include "core/image/image_work.h"
 #include "core/image/work/tar_write.h"
 
 struct pack;
@@ -47,17 +47,11 @@ int pack_below(struct pack *pack, int topfd, struct berth_error *err);
 int pack_one(struct pack *pack, int dirfd, const char *name, const char *as,
 	     struct berth_error *err);
 
-/** A change of a tree, as berth_change_fn says it. */
-struct pack_change {
-	char kind; /* enum berth_change */
-	char *path;
-};
-
 /**
  * The tar of a layer: @change (sorted here) of the tree @topfd. Deletions become whiteouts; of a
  * change whose path is gone meanwhile nothing is written.
  */
-int pack_changes(struct pack *pack, int topfd, struct pack_change *change, size_t n,
+int pack_changes(struct pack *pack, int topfd, struct image_change *change, size_t n,
 		 struct berth_error *err);
 
 #endif
