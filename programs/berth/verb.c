@@ -77,6 +77,8 @@ const struct verb verbs[] = {
 	 0, 0, 0, format_options, driver_list_verb},
 	{"driver inspect", "[OPTIONS] NAME|FILE [NAME|FILE...]", "Describe a driver", SECTION_NONE,
 	 1, ARGS_ANY, 0, driver_inspect_options, driver_inspect_verb},
+	{"driver new", "KIND NAME [DIRECTORY]", "Begin a driver of your own", SECTION_NONE,
+	 2, 3, 0, NULL, driver_new_verb},
 	{"driver test", "[OPTIONS] FILE", "Test a driver file", SECTION_NONE,
 	 1, 1, 0, driver_test_options, driver_test_verb},
 	{"config check", "[FILE]", "Check a config file", SECTION_NONE,

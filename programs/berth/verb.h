@@ -66,6 +66,7 @@ int diff_verb(struct cli *cli, const struct options *o);
 int doctor_verb(struct cli *cli, const struct options *o);
 int driver_inspect_verb(struct cli *cli, const struct options *o);
 int driver_list_verb(struct cli *cli, const struct options *o);
+int driver_new_verb(struct cli *cli, const struct options *o);
 int driver_test_verb(struct cli *cli, const struct options *o);
 int exec_verb(struct cli *cli, const struct options *o);
 int export_verb(struct cli *cli, const struct options *o);
