@@ -19,7 +19,8 @@
  *                                 "mine": { "file": "/opt/mine.so" } } },
  *     "network":   { "driver": "none", "drivers": {} },
  *     "isolation": { "driver": "native", "drivers": {}, "allow_insecure": false },
- *     "registry":  { "archives": ["oci-layout", "docker-archive"], "drivers": {} },
+ *     "registry":  { "archives": ["oci-layout", "docker-archive"],
+ *                    "save": "docker-archive", "drivers": {} },
  *     "containers": { "cgroup_parent": "/berth", "stop_timeout": "10s", "shm_size": "64m", ... },
  *     "limits": { "manifest_size": "4m", "layer_entries": 4000000, "layer_size": "64g", ... }
  *   }
@@ -46,6 +47,7 @@ struct config_kind {
 	char *driver;	   /**< default driver, may be "auto"; "" if there is none */
 	char **candidates; /**< storage: in order of preference, for "auto" */
 	char **archives;   /**< registry: drivers that are asked to read an archive, in order */
+	char *save;	   /**< registry: driver that writes archives */
 	struct record *drivers; /**< object: name -> {"file", "process", "options"}; owned */
 	bool allow_insecure;	/**< isolation: drivers that isolate nothing may be used */
 };

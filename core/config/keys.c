@@ -249,6 +249,8 @@ const struct config_key config_keys[] = {
 
 	{"registry", "archives", &type_driver_list, AT_KIND(BERTH_REGISTRY, archives), NULL,
 	 "Registry drivers that are asked, in this order, to read an archive or a directory."},
+	{"registry", "save", &type_driver, AT_KIND(BERTH_REGISTRY, save), NULL,
+	 "Registry driver with which `save` writes archives."},
 	{"registry", "drivers", &type_entries, AT_KIND(BERTH_REGISTRY, drivers), NULL,
 	 "File and options of registry drivers, by name."},
 

@@ -66,6 +66,7 @@ static int check_kind(struct drivers *d, uint32_t kind, struct record *mistakes,
 {
 	const struct config_kind *k = &d->config->kind[kind];
 	char *driver[] = {k->driver, NULL};
+	char *save[] = {k->save, NULL};
 	const char *name;
 	struct record *entry;
 	int r = 0;
@@ -76,6 +77,8 @@ static int check_kind(struct drivers *d, uint32_t kind, struct record *mistakes,
 		r = check_list(d, kind, k->candidates, "candidates", mistakes, err);
 	if (r == 0)
 		r = check_list(d, kind, k->archives, "archives", mistakes, err);
+	if (r == 0 && k->save && *k->save)
+		r = check_list(d, kind, save, "save", mistakes, err);
 	record_foreach (k->drivers, name, entry) {
 		const struct named n = {kind, name, "drivers"};
 

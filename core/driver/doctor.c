@@ -211,6 +211,8 @@ static void admit_named(struct ward *w)
 			admit(w, kind, k->driver);
 		admit_all(w, kind, k->candidates);
 		admit_all(w, kind, k->archives);
+		if (k->save && *k->save)
+			admit(w, kind, k->save);
 		record_foreach (k->drivers, name, entry)
 			admit(w, kind, name);
 	}
@@ -233,7 +235,7 @@ static bool is_used(const struct config *config, const struct patient *p)
 {
 	const struct config_kind *k = &config->kind[p->kind];
 
-	return str_eq(k->driver, p->name) || strv_has(k->candidates, p->name) ||
+	return str_eq(k->driver, p->name) || str_eq(k->save, p->name) || strv_has(k->candidates, p->name) ||
 	       strv_has(k->archives, p->name);
 }
 

@@ -70,6 +70,14 @@ struct image_work {
 	 * new image has the layers of the base. */
 	int (*commit)(struct store *store, struct drivers *drivers, const struct image_commit *what,
 		      struct berth_op *op, char **ret_id, struct berth_error *err);
+	/**
+	 * `save`: the images of @names (names, names of repositories: all their tags, ids) into an
+	 * archive at @fd, a file or pipe or directory, by registry driver @driver. @label is for
+	 * messages. NOT_FOUND: there is no such image, or its layers are not kept.
+	 */
+	int (*save)(struct store *store, struct drivers *drivers, char *const *names,
+		    const char *driver, int fd, const char *label, struct berth_op *op,
+		    struct berth_error *err);
 	/** Trees and tars (work/copy.h): all below a directory; what a path is; into a directory. */
 	int (*copy_tree)(int topfd, int fd, struct berth_op *op, struct berth_error *err);
 	int (*copy_out)(int rootfd, const char *path, const char *as, int fd, struct berth_op *op,

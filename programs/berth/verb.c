@@ -47,6 +47,8 @@ const struct verb verbs[] = {
 	 0, 1, 0, images_options, images_verb},
 	{"load|image load", "[OPTIONS]", "Load images from an archive", SECTION_IMAGES,
 	 0, 0, 0, load_options, load_verb},
+	{"save|image save", "[OPTIONS] IMAGE [IMAGE...]", "Write images into an archive", SECTION_IMAGES,
+	 1, ARGS_ANY, 0, save_options, save_verb},
 	{"import|image import", "[OPTIONS] FILE|- [REPOSITORY[:TAG]]", "Make one of a filesystem", SECTION_MORE,
 	 1, 2, 0, import_options, import_verb},
 	{"tag|image tag", "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", "Give one a further name", SECTION_IMAGES,
@@ -97,7 +99,7 @@ const size_t n_verb_groups = sizeof(verb_groups) / sizeof(verb_groups[0]);
 static const char *const missing[] = {
 	"build", "builder", "buildx", "checkpoint", "compose",  "context", "events",  "login",	    "logout", "manifest", "network", "node",
 	"plugin",  "port",   "prune",	    "pull",   "push",	  "rename",  "restart",
-	"save",	 "search",  "secret", "service",    "stack",  "stats",	  "swarm",   "top",
+	"search",  "secret", "service",    "stack",  "stats",	  "swarm",   "top",
 	"trust", "update", "volume",	    "df",
 };
 

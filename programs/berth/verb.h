@@ -83,6 +83,7 @@ int ps_verb(struct cli *cli, const struct options *o);
 int rm_verb(struct cli *cli, const struct options *o);
 int rmi_verb(struct cli *cli, const struct options *o);
 int run_verb(struct cli *cli, const struct options *o);
+int save_verb(struct cli *cli, const struct options *o);
 int start_verb(struct cli *cli, const struct options *o);
 int stop_verb(struct cli *cli, const struct options *o);
 int system_check_verb(struct cli *cli, const struct options *o);
@@ -97,7 +98,7 @@ extern const struct option attach_options[], commit_options[], cp_options[], exp
 	config_options[], doctor_options[], driver_inspect_options[], driver_test_options[],
 	exec_options[], format_options[], history_options[], images_options[], import_options[],
 	inspect_options[], inspect_one_options[], kill_options[], load_options[], logs_options[],
-	ps_options[], rm_options[], rmi_options[], run_options[], start_options[], stop_options[],
-	system_check_options[];
+	ps_options[], rm_options[], rmi_options[], run_options[], save_options[], start_options[],
+	stop_options[], system_check_options[];
 
 #endif

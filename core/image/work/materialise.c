@@ -5,6 +5,7 @@
 
 #include "core/image/rows.h"
 #include "core/image/sweep.h"
+#include "core/image/work/kept.h"
 #include "core/image/work/layers.h"
 #include "core/image/work/manifest.h"
 
@@ -13,41 +14,16 @@ struct making {
 	const struct image *image;
 	struct storage *storage;
 	struct layer_job *job;
-	char **media_type;
+	struct kept *kept; /* what makes each */
 	size_t n;
 };
 
 static void making_done(struct making *m)
 {
 	free(m->job);
-	for (size_t i = 0; m->media_type && i < m->n; i++)
-		free(m->media_type[i]);
-	free(m->media_type);
-}
-
-/** One of the blobs that make this layer: the first that is there. */
-static int find_blob(struct making *m, size_t i, struct berth_error *err)
-{
-	cleanup_db_stmt struct db_stmt *q = NULL;
-	struct layer_job *job = &m->job[i];
-	char diff_id[DIGEST_TEXT_MAX];
-	int r = db_query(m->store->db, &q, err,
-			 "SELECT DISTINCT digest,media_type FROM image_blob WHERE diff_id=?1", "s",
-			 digest_format(&job->diff_id, diff_id));
-
-	while (r == 0 && (r = db_step(q, err)) > 0) {
-		r = 0;
-		if (digest_parse(db_text(q, 0), &job->blob, NULL) == 0 &&
-		    content_stat(m->store, &job->blob, &job->bytes, NULL) == 0)
-			return str_copy(db_text(q, 1), &m->media_type[i], err);
-	}
-	if (r < 0)
-		return r;
-	(void)berth_fail(err, BERTH_E_NOT_FOUND,
-			 "layer %zu of image %.19s is not in the store any more", i + 1,
-			 m->image->id);
-	berth_error_hint(err, "load or pull the image again");
-	return -BERTH_E_NOT_FOUND;
+	for (size_t i = 0; m->kept && i < m->n; i++)
+		kept_done(&m->kept[i]);
+	free(m->kept);
 }
 
 static int plan(struct making *m, struct berth_error *err)
@@ -61,8 +37,8 @@ static int plan(struct making *m, struct berth_error *err)
 				  "image %.19s has %zu layers and %zu diff ids", m->image->id, m->n,
 				  record_len(ids));
 	m->job = calloc(m->n + 1, sizeof(*m->job));
-	m->media_type = calloc(m->n + 1, sizeof(*m->media_type));
-	if (!m->job || !m->media_type)
+	m->kept = calloc(m->n + 1, sizeof(*m->kept));
+	if (!m->job || !m->kept)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	for (size_t i = 0; i < m->n && r == 0; i++) {
 		struct layer_job *job = &m->job[i];
@@ -72,8 +48,10 @@ static int plan(struct making *m, struct berth_error *err)
 		job->unpack = true;
 		r = digest_parse(record_str_or(record_at(ids, i), ""), &job->diff_id, err);
 		if (r == 0)
-			r = find_blob(m, i, err);
-		job->media_type = m->media_type[i];
+			r = kept_find(m->store, &job->diff_id, &m->kept[i], err);
+		job->blob = m->kept[i].blob;
+		job->bytes = m->kept[i].bytes;
+		job->media_type = m->kept[i].media_type;
 	}
 	return r;
 }

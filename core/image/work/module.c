@@ -4,6 +4,7 @@
 #include "core/image/work/import.h"
 #include "core/image/work/load.h"
 #include "core/image/work/materialise.h"
+#include "core/image/work/save.h"
 #include "core/image/work/verify.h"
 
 extern const struct image_work berth_image_work_1;
@@ -15,6 +16,7 @@ __attribute__((visibility("default"))) const struct image_work berth_image_work_
 	.load = image_load,
 	.import = image_import,
 	.commit = image_commit,
+	.save = image_save,
 	.copy_tree = image_copy_tree,
 	.copy_out = image_copy_out,
 	.copy_in = image_copy_in,
