@@ -148,6 +148,10 @@ enum container_remove_flags {
 int container_remove(struct container_host *h, const char *ref, uint32_t flags,
 		     struct berth_error *err);
 
+/** Remove all that do not run. Ids into array @deleted; *ret_bytes: what they held. */
+int container_prune(struct container_host *h, const struct record *filters, struct record *deleted,
+		    uint64_t *ret_bytes, struct berth_error *err);
+
 /** Array of ContainerSummary, newest first. @filters as the API's. @limit 0 = all. @size: SizeRw,
  * SizeRootFs. */
 int container_list(struct container_host *h, bool all, uint32_t limit, bool size,

@@ -6,6 +6,7 @@
 
 #include "base/path.h"
 #include "base/process.h"
+#include "core/volume/volume.h"
 
 enum { EXE_MAX = 4096 };
 
@@ -245,6 +246,11 @@ int engine_inspect(struct engine *e, const char *ref, const char *type, bool siz
 	}
 	if (!type || str_eq(type, "image")) {
 		r = image_inspect(e->store, e->drivers, ref, ret, err);
+		if (r != -BERTH_E_NOT_FOUND || type)
+			return r;
+	}
+	if (!type || str_eq(type, "volume")) {
+		r = volume_inspect(e->store, ref, ret, err);
 		if (r != -BERTH_E_NOT_FOUND || type)
 			return r;
 	}

@@ -82,6 +82,14 @@ int image_remove(struct store *store, struct drivers *drivers, const char *name,
 		 struct record **ret, struct berth_error *err);
 
 /**
+ * Remove images that nobody uses: those without a name, with @all all of them. What was done goes
+ * to array @deleted, as image_remove says it; *ret_bytes: how much less layers and blobs take.
+ */
+int image_prune(struct store *store, struct drivers *drivers, bool all,
+		const struct record *filters, struct record *deleted, uint64_t *ret_bytes,
+		struct berth_error *err);
+
+/**
  * Drop layers and blobs that no image needs (any more), also those of loads that died. Cheap if
  * there are none. Nothing happens while somebody adds images; what a container stands on stays.
  * @drivers NULL: blobs only. Good to call after containers were removed.

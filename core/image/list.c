@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "core/image/filter.h"
+#include "core/store/filter.h"
 #include "core/image/names.h"
 
 /** What was asked for, parsed. */
@@ -44,23 +44,6 @@ static int read_border(struct store *store, const struct record *filters, const 
 	return r;
 }
 
-static int read_until(const struct record *filters, int64_t *at_ns, struct berth_error *err)
-{
-	cleanup_strv char **values = NULL;
-	int r = filter_values(filters, "until", &values, err);
-
-	strv_foreach (v, values) {
-		int64_t ns;
-
-		r = clock_parse_user(*v, clock_now_ns(), &ns, err);
-		if (r < 0)
-			return r;
-		if (ns < *at_ns)
-			*at_ns = ns;
-	}
-	return r;
-}
-
 static int list_init(struct store *store, const struct record *filters, bool all, struct list *list,
 		     struct berth_error *err)
 {
@@ -86,7 +69,7 @@ static int list_init(struct store *store, const struct record *filters, bool all
 	if (r == 0)
 		r = read_border(store, filters, "since", true, &list->since_ns, err);
 	if (r == 0)
-		r = read_until(filters, &list->until_ns, err);
+		r = filter_until(filters, &list->until_ns, err);
 	if (r == 0)
 		r = names_read(store, NULL, &list->names, err);
 	if (r < 0)

@@ -13,12 +13,12 @@
 #define VOLUME_DATA "_data"
 
 /** <root>/volumes/<name>/_data on the host. */
-static char *data_path(struct store *store, const char *name)
+char *volume_path(struct store *store, const char *name)
 {
 	return str_fmt("%s/volumes/%s/" VOLUME_DATA, store->config->root, name);
 }
 
-static int volume_dir(struct store *store, const char *name, struct berth_error *err)
+int volume_dir(struct store *store, const char *name, struct berth_error *err)
 {
 	cleanup_fd int volumes = -1, own = -1;
 	int r = state_mkdirs(store->rootfd, "volumes", 0711, &volumes, err);
@@ -66,6 +66,16 @@ static bool dir_is_empty(const char *path)
 	return dir != NULL;
 }
 
+int volume_check_name(const char *name, struct berth_error *err)
+{
+	if (ident_is_name(name))
+		return 0;
+	return berth_fail(err, BERTH_E_INVALID,
+			  "\"%s\" includes invalid characters for a local volume name, only "
+			  "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed",
+			  name);
+}
+
 static int prepare_volume(struct store *store, const char *id, struct spec_mount *m,
 			  bool *ret_fresh, struct berth_error *err)
 {
@@ -84,11 +94,8 @@ static int prepare_volume(struct store *store, const char *id, struct spec_mount
 			free(steal_ptr(m->source));
 			r = str_copy(random, &m->source, err);
 		}
-	} else if (!ident_is_name(m->source)) {
-		r = berth_fail(err, BERTH_E_INVALID,
-			       "\"%s\" includes invalid characters for a local volume name, only "
-			       "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed",
-			       m->source);
+	} else {
+		r = volume_check_name(m->source, err);
 	}
 	if (r == 0)
 		r = volume_register(store, id, m->source, anonymous, err);
@@ -96,7 +103,7 @@ static int prepare_volume(struct store *store, const char *id, struct spec_mount
 		r = volume_dir(store, m->source, err);
 	if (r < 0)
 		return r;
-	m->host_path = data_path(store, m->source);
+	m->host_path = volume_path(store, m->source);
 	if (!m->host_path)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	*ret_fresh = !m->no_copy && dir_is_empty(m->host_path);
@@ -180,7 +187,7 @@ int volume_locate(struct store *store, const struct record *volumes, struct spec
 			r = str_copy(name, &m->source, err);
 			if (r == 0)
 				r = volume_dir(store, name, err);
-			m->host_path = data_path(store, name);
+			m->host_path = volume_path(store, name);
 			if (r == 0 && !m->host_path)
 				r = berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 		} else if (str_eq(m->type, "bind")) {

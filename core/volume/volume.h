@@ -36,4 +36,29 @@ int volume_copy_up(int rootfd, const char *target, const char *host_path, struct
  * uses. */
 int volume_release(struct store *store, const char *id, bool anonymous, struct berth_error *err);
 
+/* --- by name (manage.c) -----------------------------------------------------------------------
+ */
+
+/** Array of Volume; @filters as the API's: name, driver, label, dangling. @usage: with UsageData. */
+int volume_list(struct store *store, const struct record *filters, bool usage, struct record **ret,
+		struct berth_error *err);
+/** NOT_FOUND "get x: no such volume". */
+int volume_inspect(struct store *store, const char *name, struct record **ret,
+		   struct berth_error *err);
+/** Volume. @name NULL: a random one, which is anonymous. One that is there stays as it is. */
+int volume_create(struct store *store, const char *name, const struct record *labels,
+		  struct record **ret, struct berth_error *err);
+/** BUSY: containers use it. NOT_FOUND. */
+int volume_remove(struct store *store, const char *name, struct berth_error *err);
+/** Those that no container uses; only anonymous ones unless @all. Names into array @deleted. */
+int volume_prune(struct store *store, bool all, const struct record *filters,
+		 struct record *deleted, uint64_t *ret_bytes, struct berth_error *err);
+/** Bytes of the files in it. */
+int volume_size(struct store *store, const char *name, uint64_t *ret, struct berth_error *err);
+
+/* shared by the files of this room */
+char *volume_path(struct store *store, const char *name);
+int volume_dir(struct store *store, const char *name, struct berth_error *err);
+int volume_check_name(const char *name, struct berth_error *err);
+
 #endif

@@ -14,7 +14,7 @@ const struct option inspect_one_options[] = {
 
 const struct option inspect_options[] = {
 	{.type = OPTION_TABLE, .table = inspect_one_options},
-	{"type", 0, OPTION_STRING, "Only objects of this type: container, image"},
+	{"type", 0, OPTION_STRING, "Only objects of this type: container, image, volume"},
 	{0},
 };
 /* clang-format on */
@@ -133,6 +133,8 @@ static const char *wanted_type(const struct cli *cli, const struct options *o)
 		return "container";
 	if (str_has_prefix(cli->name, "image "))
 		return "image";
+	if (str_has_prefix(cli->name, "volume "))
+		return "volume";
 	return options_str(o, "type");
 }
 

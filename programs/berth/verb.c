@@ -43,6 +43,8 @@ const struct verb verbs[] = {
 	 1, 1, 0, export_options, export_verb},
 	{"commit|container commit", "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]", "Make an image of one", SECTION_CONTAINERS,
 	 1, 2, 0, commit_options, commit_verb},
+	{"container prune", "[OPTIONS]", "Remove all stopped containers", SECTION_NONE,
+	 0, 0, 0, prune_options, container_prune_verb},
 	{"images|image ls|image list", "[OPTIONS] [REPOSITORY[:TAG]]", "List images", SECTION_IMAGES,
 	 0, 1, 0, images_options, images_verb},
 	{"load|image load", "[OPTIONS]", "Load images from an archive", SECTION_IMAGES,
@@ -57,6 +59,18 @@ const struct verb verbs[] = {
 	 1, 1, 0, history_options, history_verb},
 	{"rmi|image rm|image remove", "[OPTIONS] IMAGE [IMAGE...]", "Remove images", SECTION_IMAGES,
 	 1, ARGS_ANY, 0, rmi_options, rmi_verb},
+	{"image prune", "[OPTIONS]", "Remove unused images", SECTION_NONE,
+	 0, 0, 0, prune_all_options, image_prune_verb},
+	{"volume create", "[OPTIONS] [VOLUME]", "Create a volume", SECTION_NONE,
+	 0, 1, 0, volume_create_options, volume_create_verb},
+	{"volume ls|volume list", "[OPTIONS]", "List volumes", SECTION_NONE,
+	 0, 0, 0, volume_list_options, volume_list_verb},
+	{"volume inspect", "[OPTIONS] VOLUME [VOLUME...]", "Show all about volumes", SECTION_NONE,
+	 1, ARGS_ANY, 0, inspect_one_options, inspect_verb},
+	{"volume rm|volume remove", "[OPTIONS] VOLUME [VOLUME...]", "Remove volumes", SECTION_NONE,
+	 1, ARGS_ANY, 0, volume_rm_options, volume_rm_verb},
+	{"volume prune", "[OPTIONS]", "Remove unused volumes", SECTION_NONE,
+	 0, 0, 0, prune_all_options, volume_prune_verb},
 	{"inspect", "[OPTIONS] NAME|ID [NAME|ID...]", "Show all about objects", SECTION_ENGINE,
 	 1, ARGS_ANY, 0, inspect_options, inspect_verb},
 	{"container inspect", "[OPTIONS] CONTAINER [CONTAINER...]", "Show all about containers", SECTION_NONE,
@@ -69,6 +83,10 @@ const struct verb verbs[] = {
 	 0, 0, 0, format_options, info_verb},
 	{"doctor|system doctor", "[OPTIONS]", "Check host and drivers", SECTION_ENGINE,
 	 0, 0, 0, doctor_options, doctor_verb},
+	{"system df", "[OPTIONS]", "Show what takes how much room", SECTION_NONE,
+	 0, 0, 0, df_options, df_verb},
+	{"system prune", "[OPTIONS]", "Remove all that is unused", SECTION_NONE,
+	 0, 0, 0, system_prune_options, system_prune_verb},
 	{"system check", "[OPTIONS]", "Check/repair the state", SECTION_NONE,
 	 0, 0, 0, system_check_options, system_check_verb},
 	{"system finish", "CONTAINER", "", SECTION_NONE,
@@ -92,16 +110,15 @@ const struct verb verbs[] = {
 
 const size_t n_verbs = sizeof(verbs) / sizeof(verbs[0]);
 
-const char *const verb_groups[] = {"container", "image", "system", "driver", "config"};
+const char *const verb_groups[] = {"container", "image", "volume", "system", "driver", "config"};
 const size_t n_verb_groups = sizeof(verb_groups) / sizeof(verb_groups[0]);
 
 /* what people who know docker may try, and we do not have yet */
 static const char *const missing[] = {
 	"build", "builder", "buildx", "checkpoint", "compose",  "context", "events",  "login",	    "logout", "manifest", "network", "node",
-	"plugin",  "port",   "prune",	    "pull",   "push",	  "rename",  "restart",
+	"plugin",  "port",       "pull",   "push",	  "rename",  "restart",
 	"search",  "secret", "service",    "stack",  "stats",	  "swarm",   "top",
-	"trust", "update", "volume",	    "df",
-};
+	"trust", "update",     };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

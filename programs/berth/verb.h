@@ -92,13 +92,23 @@ int system_tidy_verb(struct cli *cli, const struct options *o);
 int tag_verb(struct cli *cli, const struct options *o);
 int unpause_verb(struct cli *cli, const struct options *o);
 int version_verb(struct cli *cli, const struct options *o);
+int container_prune_verb(struct cli *cli, const struct options *o);
+int image_prune_verb(struct cli *cli, const struct options *o);
+int volume_create_verb(struct cli *cli, const struct options *o);
+int volume_list_verb(struct cli *cli, const struct options *o);
+int volume_rm_verb(struct cli *cli, const struct options *o);
+int volume_prune_verb(struct cli *cli, const struct options *o);
+int df_verb(struct cli *cli, const struct options *o);
+int system_prune_verb(struct cli *cli, const struct options *o);
 int wait_verb(struct cli *cli, const struct options *o);
 
 extern const struct option attach_options[], commit_options[], cp_options[], export_options[],
 	config_options[], doctor_options[], driver_inspect_options[], driver_test_options[],
 	exec_options[], format_options[], history_options[], images_options[], import_options[],
 	inspect_options[], inspect_one_options[], kill_options[], load_options[], logs_options[],
-	ps_options[], rm_options[], rmi_options[], run_options[], save_options[], start_options[],
-	stop_options[], system_check_options[];
+	ps_options[], rm_options[], rmi_options[], run_options[], prune_options[],
+	prune_all_options[], system_prune_options[], volume_create_options[], volume_list_options[],
+	volume_rm_options[], df_options[], save_options[], start_options[], stop_options[],
+	system_check_options[];
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/image/filter.h"
+#include "core/store/filter.h"
 
 #include <string.h>
+
+#include "base/clock.h"
 
 static int bad_value(const char *key, struct berth_error *err)
 {
@@ -99,4 +101,58 @@ int filter_bool(const struct record *filters, const char *key, bool fallback, bo
 		return berth_fail(err, BERTH_E_INVALID, "invalid filter '%s=%s'", key, values[0]);
 	*ret = value;
 	return 0;
+}
+
+int filter_until(const struct record *filters, int64_t *ret, struct berth_error *err)
+{
+	cleanup_strv char **values = NULL;
+	int r = filter_values(filters, "until", &values, err);
+
+	*ret = INT64_MAX;
+	strv_foreach (v, values) {
+		int64_t ns;
+
+		r = clock_parse_user(*v, clock_now_ns(), &ns, err);
+		if (r < 0)
+			return r;
+		if (ns < *ret)
+			*ret = ns;
+	}
+	return r;
+}
+
+int filter_prune_read(const struct record *filters, struct filter_prune *ret,
+		      struct berth_error *err)
+{
+	static const char *const known[] = {"label", "label!", "until", "all", "dangling", NULL};
+	cleanup_filter_prune struct filter_prune f = {0};
+	int r = filter_check(filters, known, err);
+
+	if (r == 0)
+		r = filter_values(filters, "label", &f.labels, err);
+	if (r == 0)
+		r = filter_values(filters, "label!", &f.without, err);
+	if (r == 0)
+		r = filter_until(filters, &f.until_ns, err);
+	if (r < 0)
+		return r;
+	*ret = f;
+	f = (struct filter_prune){0};
+	return 0;
+}
+
+bool filter_prune_has(const struct filter_prune *f, int64_t created_ns, const struct record *labels)
+{
+	if (created_ns >= f->until_ns || !filter_labels(f->labels, labels))
+		return false;
+	strv_foreach (w, f->without)
+		if (has_label(*w, labels))
+			return false;
+	return true;
+}
+
+void filter_prune_done(struct filter_prune *f)
+{
+	strv_free(f->labels);
+	strv_free(f->without);
 }
