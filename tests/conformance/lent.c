@@ -52,11 +52,26 @@ static const char *conf_str(const struct berth_conf *conf, const char *key)
 	return NULL;
 }
 
+static uint32_t type_of(const struct berth_conf *conf, const char *key)
+{
+	for (const struct berth_option *o = conf ? conf->options : NULL; o && o->name; o++) {
+		if (str_eq(o->name, key))
+			return o->type;
+	}
+	return BERTH_OPT_U64;
+}
+
 static int conf_u64(const struct berth_conf *conf, const char *key, uint64_t *ret)
 {
 	const char *value = conf_str(conf, key);
 
-	return value ? parse_u64(value, UINT64_MAX, ret) : -BERTH_E_NOT_FOUND;
+	if (!value)
+		return -BERTH_E_NOT_FOUND;
+	if (type_of(conf, key) == BERTH_OPT_SIZE)
+		return parse_size(value, ret);
+	if (type_of(conf, key) == BERTH_OPT_DURATION)
+		return parse_duration_ms(value, ret);
+	return parse_u64(value, UINT64_MAX, ret);
 }
 
 static bool conf_bool(const struct berth_conf *conf, const char *key)

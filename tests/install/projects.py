@@ -18,7 +18,7 @@ for option in ("build", "source", "prefix", "libdir"):
 args = parser.parse_args()
 
 KINDS = ("storage", "network", "registry")
-EXAMPLES = ()
+EXAMPLES = ("tmpfs-storage",)
 TOP = tempfile.mkdtemp(prefix="berth-install-", dir="/var/tmp")
 STAGE = TOP + "/stage"
 PREFIX = STAGE + args.prefix
