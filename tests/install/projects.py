@@ -18,7 +18,7 @@ for option in ("build", "source", "prefix", "libdir"):
 args = parser.parse_args()
 
 KINDS = ("storage", "network", "registry")
-EXAMPLES = ("tmpfs-storage",)
+EXAMPLES = ("tmpfs-storage", "static-web")
 TOP = tempfile.mkdtemp(prefix="berth-install-", dir="/var/tmp")
 STAGE = TOP + "/stage"
 PREFIX = STAGE + args.prefix
@@ -76,10 +76,9 @@ def passes_its_suite(project):
     out = run("meson", "test", "-C", "build", "--no-rebuild", "--print-errorlogs", cwd=project, code=None)
     if "there is no suite for" in out:
         raise Skip("built, but the kind has no suite yet")
-    check("Fail:               0" in out and "Ok:                 1" in out, out[-6000:])
     with open(project + "/build/meson-logs/testlog.json") as f:
         results = [json.loads(line) for line in f]
-    check(len(results) == 1 and results[0]["result"] == "OK", f"the suite did not run: {results}")
+    check(results and all(r["result"] == "OK" for r in results), out[-6000:])
 
 
 def kind_case(kind):
@@ -105,6 +104,8 @@ def kind_case(kind):
 def example_case(example):
     def case():
         project = f"{TOP}/{example}"
+        if example == "static-web" and subprocess.run(["pkg-config", "--exists", "libcurl >= 7.85"]).returncode:
+            raise Skip("no libcurl here (Debian package libcurl4-openssl-dev)")
         shutil.copytree(f"{args.source}/plugins/example/{example}", project)
         build(project)
         passes_its_suite(project)

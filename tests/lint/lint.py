@@ -67,12 +67,12 @@ def includes_follow_the_arrows():
 
 def one_room_knows_each_library():
     only = {
-        r"json-c/|json\.h>": r"base/record",
+        r"json-c/|json\.h>": r"base/record|plugins/example/",
         r"sqlite3\.h": r"core/store/db",
         r"^archive\.h>|archive_entry\.h>|igzip_lib|zstd\.h": r"core/image/work/|tests/",
         r"seccomp\.h>": r"plugins/isolation/|linux/",
         r"<sys/capability\.h>": r"plugins/isolation/|tests/",
-        r"curl/": r"plugins/registry/",
+        r"curl/": r"plugins/registry/|plugins/example/",
         r"dlfcn\.h": r"core/driver/|core/image/|plugins/isolation/|tests/",
     }
     for path, text in sources():

@@ -19,6 +19,9 @@
 #include "berth/storage.h"
 #include "copy.h"
 
+#define LOCK_OF_ALL "all" /* shared by who stands on a layer, exclusive for who removes one */
+#define FORMAT	    "mock 1\n"
+
 struct berth_storage {
 	struct mock mock;
 	int state;
@@ -38,12 +41,18 @@ static char *place(const char *folder, const char *name, const char *file)
 	return str_fmt("%s/%s%s%s", folder, name, file ? "/" : "", file ? file : "");
 }
 
-static bool is_there(const struct berth_storage *st, const char *folder, const char *name)
+/* 1 or 0, or why that cannot be known. */
+static int is_there(const struct berth_storage *st, const char *folder, const char *name,
+		    struct berth_error *err)
 {
 	cleanup_free char *path = place(folder, name, NULL);
 	struct stat at;
 
-	return path && fstatat(st->state, path, &at, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!path)
+		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	if (fstatat(st->state, path, &at, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : berth_fail_errno(err, errno, "look for '%s'", path);
 }
 
 static int open_tree_of(const struct berth_storage *st, const char *folder, const char *name,
@@ -77,19 +86,19 @@ static int remove_from(const struct berth_storage *st, const char *folder, const
 	return r < 0 ? r : remove_tree(dir, name, err);
 }
 
-/* Take the lock of making/@key. BUSY: another process makes it now. */
-static int lock_key(const struct berth_storage *st, const char *key, int *ret,
+/* Take the lock of making/@key. With LOCK_TRY, BUSY: another process makes it now. */
+static int lock_key(const struct berth_storage *st, const char *key, unsigned flags, int *ret,
 		    struct berth_error *err)
 {
 	cleanup_fd int locks = -1;
 	int r;
 
 	r = state_open(st->state, "locks", O_RDONLY | O_DIRECTORY, 0, &locks, err);
-	return r < 0 ? r : lock_take(locks, key, LOCK_TRY, ret, err);
+	return r < 0 ? r : lock_take(locks, key, flags, ret, err);
 }
 
 /* making/@key with a copy of layer @base (NULL: empty), and @file saying what that was. Locked. */
-static int make(const struct berth_storage *st, const char *key, const char *base, const char *file,
+static int fill(const struct berth_storage *st, const char *key, const char *base, const char *file,
 		struct berth_error *err)
 {
 	cleanup_free char *path = place("making", key, "tree");
@@ -116,38 +125,77 @@ static int make(const struct berth_storage *st, const char *key, const char *bas
 	return r;
 }
 
-/* making/@key becomes FOLDER/NAME. */
-static int show(const struct berth_storage *st, const char *key, const char *folder,
-		const char *name, struct berth_error *err)
+static int make(const struct berth_storage *st, const char *key, const char *base, const char *file,
+		struct berth_error *err)
 {
-	cleanup_free char *from = place("making", key, NULL);
-	cleanup_free char *to = place(folder, name, NULL);
+	int r = fill(st, key, base, file, err);
 
-	if (!from || !to)
-		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
-	if (renameat2(st->state, from, st->state, to, RENAME_NOREPLACE) < 0) {
-		int code = errno;
-
+	if (r < 0)
 		(void)remove_from(st, "making", key, NULL); /* or the next one of that name does */
-		return berth_fail_errno(err, code, "make '%s' visible", to);
-	}
-	return 0;
+	return r;
 }
 
 static int need(const struct berth_storage *st, const char *folder, const char *name,
 		struct berth_error *err)
 {
-	if (is_there(st, folder, name))
-		return 0;
+	int r = is_there(st, folder, name, err);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
 	return berth_fail(err, BERTH_E_NOT_FOUND, "there is no '%s' in %s", name, folder);
 }
 
 static int need_none(const struct berth_storage *st, const char *folder, const char *name,
 		     struct berth_error *err)
 {
-	if (!is_there(st, folder, name))
-		return 0;
+	int r = is_there(st, folder, name, err);
+
+	if (r <= 0)
+		return r;
 	return berth_fail(err, BERTH_E_EXISTS, "'%s' is in %s already", name, folder);
+}
+
+/* making/@key, which stands on layer @base (or NULL), becomes FOLDER/NAME. */
+static int show(const struct berth_storage *st, const char *key, const char *base,
+		const char *folder, const char *name, struct berth_error *err)
+{
+	cleanup_free char *from = place("making", key, NULL);
+	cleanup_free char *to = place(folder, name, NULL);
+	cleanup_fd int lock = -1; /* no layer goes meanwhile */
+	int r = from && to ? 0 : berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+
+	if (r == 0)
+		r = lock_key(st, LOCK_OF_ALL, LOCK_SHARED, &lock, err);
+	if (r == 0 && base)
+		r = need(st, "layers", base, err);
+	if (r == 0 && renameat2(st->state, from, st->state, to, RENAME_NOREPLACE) < 0)
+		r = berth_fail_errno(err, errno, "make '%s' visible", to);
+	if (r < 0)
+		(void)remove_from(st, "making", key, NULL); /* or the next one of that name does */
+	return r;
+}
+
+/* FOLDER/NAME is gone at once, however we end. @key's lock is held. */
+static int hide(const struct berth_storage *st, const char *key, const char *folder,
+		const char *name, struct berth_error *err)
+{
+	cleanup_free char *from = place(folder, name, NULL);
+	cleanup_free char *to = place("making", key, NULL);
+	int r = from && to ? remove_from(st, "making", key, err)
+			   : berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+
+	if (r == 0 && renameat2(st->state, from, st->state, to, RENAME_NOREPLACE) < 0)
+		return errno == ENOENT ? 0 : berth_fail_errno(err, errno, "remove '%s'", from);
+	if (r == 0)
+		(void)remove_from(st, "making", key, NULL); /* or reclaim does */
+	return r;
+}
+
+static int cancelled(const struct berth_storage *st, struct berth_op *op, struct berth_error *err)
+{
+	if (!st->mock.host->cancelled(op))
+		return 0;
+	return berth_fail(err, BERTH_E_CANCELLED, "cancelled");
 }
 
 /* Names in a folder, sorted by nobody. */
@@ -193,7 +241,7 @@ static int begin_checked(struct berth_ingest *in, struct berth_error *err)
 	in->key = str_fmt("layers-%s", in->layer);
 	if (!in->key)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
-	r = lock_key(st, in->key, &in->lock, err);
+	r = lock_key(st, in->key, LOCK_TRY, &in->lock, err);
 	if (r == 0)
 		r = need_none(st, "layers", in->layer, err);
 	if (r == 0 && in->parent)
@@ -251,7 +299,9 @@ static int mock_ingest_commit(struct berth_ingest *in, const char *parent, struc
 	if (r == 0 && !str_eq(parent, in->parent))
 		r = berth_fail(err, BERTH_E_INVALID, "the parent was another at ingest_begin");
 	if (r == 0)
-		r = show(in->st, in->key, "layers", in->layer, err);
+		r = cancelled(in->st, op, err);
+	if (r == 0)
+		r = show(in->st, in->key, in->parent, "layers", in->layer, err);
 	else
 		(void)remove_from(in->st, "making", in->key, NULL);
 	ingest_free(in);
@@ -288,18 +338,30 @@ static int mock_layer_remove(struct berth_storage *st, const char *layer, struct
 {
 	struct stands_on child = {st, "layers", "parent", layer};
 	struct stands_on view = {st, "views", "below", layer};
+	cleanup_free char *key = str_fmt("layers-%s", layer);
+	cleanup_fd int lock = -1;
+	cleanup_fd int all = -1;
 	int r;
 
 	r = mock_call(&st->mock, NULL, err, "layer_remove", "layer=%s", layer);
 	if (r == 0)
 		r = mock_check_name(layer, err);
+	if (r == 0 && !key)
+		r = berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	if (r == 0)
+		r = is_there(st, "layers", layer, err);
+	if (r <= 0)
+		return r; /* absent, or being made */
+	r = lock_key(st, key, 0, &lock, err);
+	if (r == 0)
+		r = lock_key(st, LOCK_OF_ALL, 0, &all, err);
 	if (r == 0)
 		r = list(st, child.folder, is_on, &child, err);
 	if (r == 0)
 		r = list(st, view.folder, is_on, &view, err);
 	if (r > 0)
 		return berth_fail(err, BERTH_E_BUSY, "something stands on layer '%s'", layer);
-	return r < 0 ? r : remove_from(st, "layers", layer, err);
+	return r < 0 ? r : hide(st, key, "layers", layer, err);
 }
 
 static int make_view(const struct berth_storage *st, const char *view, const char *layer,
@@ -311,14 +373,14 @@ static int make_view(const struct berth_storage *st, const char *view, const cha
 
 	if (!key)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
-	r = lock_key(st, key, &lock, err);
+	r = lock_key(st, key, 0, &lock, err);
 	if (r == 0)
 		r = need_none(st, "views", view, err);
 	if (r == 0 && layer)
 		r = need(st, "layers", layer, err);
 	if (r == 0)
 		r = make(st, key, layer, "below", err);
-	return r < 0 ? r : show(st, key, "views", view, err);
+	return r < 0 ? r : show(st, key, layer, "views", view, err);
 }
 
 static int mock_view_create(struct berth_storage *st, const char *view, const char *layer,
@@ -346,18 +408,27 @@ static int mock_view_mount(struct berth_storage *st, const char *view,
 		r = mock_check_name(view, err);
 	if (r < 0)
 		return r;
-	if (opts->userns_fd >= 0)
-		return berth_fail(err, BERTH_E_UNSUPPORTED, "mock storage maps no owners");
+	if (opts->userns_fd >= 0) {
+		(void)berth_fail(err, BERTH_E_UNSUPPORTED, "mock storage maps no owners");
+		berth_error_hint(err, "use a storage driver with the cap 'idmap'");
+		return -BERTH_E_UNSUPPORTED;
+	}
 	return open_tree_of(st, "views", view, O_PATH, ret, err);
 }
 
 static int mock_view_remove(struct berth_storage *st, const char *view, struct berth_error *err)
 {
 	int r = mock_call(&st->mock, NULL, err, "view_remove", "view=%s", view);
+	cleanup_free char *key = str_fmt("views-%s", view);
+	cleanup_fd int lock = -1;
 
 	if (r == 0)
 		r = mock_check_name(view, err);
-	return r < 0 ? r : remove_from(st, "views", view, err);
+	if (r == 0 && !key)
+		r = berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	if (r == 0)
+		r = lock_key(st, key, 0, &lock, err);
+	return r < 0 ? r : hide(st, key, "views", view, err);
 }
 
 static int mock_tree_open(struct berth_storage *st, const char *layer, int *ret,
@@ -408,8 +479,22 @@ static int sweep(void *arg, const char *key)
 	const struct berth_storage *st = arg;
 	cleanup_fd int lock = -1;
 
-	if (lock_key(st, key, &lock, NULL) == 0)
+	if (lock_key(st, key, LOCK_TRY, &lock, NULL) == 0)
 		(void)remove_from(st, "making", key, NULL);
+	return 0;
+}
+
+/* The same with its lock, which nobody holds. */
+static int sweep_lock(void *arg, const char *key)
+{
+	const struct berth_storage *st = arg;
+	cleanup_free char *path = place("locks", key, NULL);
+	cleanup_fd int lock = -1;
+
+	if (!path || str_eq(key, LOCK_OF_ALL) || lock_key(st, key, LOCK_TRY, &lock, NULL) < 0)
+		return 0;
+	(void)remove_from(st, "making", key, NULL);
+	(void)unlinkat(st->state, path, 0);
 	return 0;
 }
 
@@ -419,22 +504,46 @@ static int mock_reclaim(struct berth_storage *st, struct berth_op *op, uint64_t 
 	int r = mock_call(&st->mock, NULL, err, "reclaim", "%s", "");
 
 	if (r == 0)
+		r = cancelled(st, op, err);
+	if (r == 0)
 		r = list(st, "making", sweep, st, err);
 	if (r == 0)
+		r = list(st, "locks", sweep_lock, st, err);
+	if (r == 0)
 		*ret = 0;
+	return r;
+}
+
+static int check_format(const struct berth_storage *st, struct berth_error *err)
+{
+	cleanup_free char *text = NULL;
+	struct berth_error why;
+	int r = state_read(st->state, "format", 64, &text, NULL, &why);
+
+	if (r == -BERTH_E_NOT_FOUND)
+		return state_replace(st->state, "format", 0644, FORMAT, strlen(FORMAT), 0, err);
+	if (r == 0 && !str_eq(text, FORMAT))
+		return berth_fail(err, BERTH_E_CORRUPT, "its state is of another format");
+	if (r < 0 && err)
+		*err = why;
 	return r;
 }
 
 static int open_state(struct berth_storage *st, int state_fd, struct berth_error *err)
 {
 	static const char *const folders[] = {"layers", "views", "making", "locks"};
-	int r = 0;
+	cleanup_fd int lock = -1;
+	int r;
 
 	st->state = fcntl(state_fd, F_DUPFD_CLOEXEC, 3);
 	if (st->state < 0)
 		return berth_fail_errno(err, errno, "keep the state directory");
+	r = check_format(st, err);
 	for (size_t i = 0; r == 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
 		r = state_mkdir(st->state, folders[i], 0755, STATE_EXIST_OK, err);
+	if (r == 0)
+		r = lock_key(st, LOCK_OF_ALL, LOCK_SHARED, &lock,
+			     err); /* from now on it is there */
 	return r < 0 ? r : list(st, "making", sweep, st, err);
 }
 
