@@ -17,7 +17,7 @@ for option in ("build", "source", "prefix", "libdir"):
     parser.add_argument("--" + option, required=True)
 args = parser.parse_args()
 
-KINDS = ("storage", "network", "registry")
+KINDS = ("storage", "network", "registry", "isolation")
 EXAMPLES = ("tmpfs-storage", "static-web")
 TOP = tempfile.mkdtemp(prefix="berth-install-", dir="/var/tmp")
 STAGE = TOP + "/stage"
