@@ -183,18 +183,31 @@ static void squeeze(struct changed *c)
 	c->n = n;
 }
 
-int changed_read(struct container_host *h, const struct container_row *row,
-		 const struct image *image, struct changed *ret, struct berth_error *err)
+int changed_read_all(struct container_host *h, const struct container_row *row,
+		     const struct image *image, struct changed *ret, struct berth_error *err)
 {
-	cleanup_with(trees_done) struct trees trees = {h, row, image, -1, -1};
 	cleanup_changed struct changed c = {0};
 	struct storage *storage;
 	int r = drivers_storage(h->drivers, row->storage, &storage, err);
 
 	if (r == 0)
 		r = tree_changes(storage, row->id, image->top, take, &c, h->op, err);
-	if (r == 0 && c.n > 0)
+	if (r < 0)
+		return r;
+	if (c.n > 0)
 		qsort(c.change, c.n, sizeof(*c.change), by_path);
+	*ret = c;
+	c = (struct changed){0};
+	return 0;
+}
+
+int changed_read(struct container_host *h, const struct container_row *row,
+		 const struct image *image, struct changed *ret, struct berth_error *err)
+{
+	cleanup_with(trees_done) struct trees trees = {h, row, image, -1, -1};
+	cleanup_changed struct changed c = {0};
+	int r = changed_read_all(h, row, image, &c, err);
+
 	if (r == 0)
 		r = leave_out(&trees, &c, err);
 	if (r < 0)

@@ -18,6 +18,9 @@ struct changed {
 
 int changed_read(struct container_host *h, const struct container_row *row,
 		 const struct image *image, struct changed *ret, struct berth_error *err);
+/** The same, mount points and all. */
+int changed_read_all(struct container_host *h, const struct container_row *row,
+		     const struct image *image, struct changed *ret, struct berth_error *err);
 void changed_done(struct changed *changed);
 #define cleanup_changed cleanup_with(changed_done)
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/container/make.h"
+#include "core/container/move.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -45,7 +46,7 @@ static int view_seen(void *arg, const char *id)
 {
 	struct check *c = arg;
 
-	if (!ident_is_id(id) || has_row(c, id))
+	if (!ident_is_id(id) || move_may_hold(c->h->store, id, c->storage->name))
 		return 0;
 	return strv_add(&c->orphans, id) < 0 ? -BERTH_E_NO_MEMORY : 0;
 }
@@ -65,11 +66,11 @@ static int check_views(struct check *c, const char *driver, struct berth_error *
 
 		/* the row comes first, under this lock: who has it and no row is dead */
 		if (store_lock(c->h->store, CONTAINER_LOCK, *id, true, &lock, NULL) < 0 ||
-		    has_row(c, *id))
+		    move_may_hold(c->h->store, *id, c->storage->name))
 			continue;
 		if (c->repair)
 			r = c->storage->ops.view_remove(c->storage->st, *id, err);
-		text = str_fmt("storage '%s' holds view %.12s, which belongs to no container",
+		text = str_fmt("storage '%s' holds view %.12s, which belongs to no container there",
 			       driver, *id);
 		if (r == 0 && text)
 			r = report(c, "container.orphan-view", text, c->repair);

@@ -63,9 +63,8 @@ static int image_of(struct container_host *h, const struct record *body, struct 
 	return r;
 }
 
-/** Unpack the image in @storage if it is not there yet. */
-static int ensure_layers(struct container_host *h, const struct image *image,
-			 struct storage *storage, struct berth_error *err)
+int container_ensure_layers(struct container_host *h, const struct image *image,
+			    struct storage *storage, struct berth_error *err)
 {
 	const struct image_work *work;
 	bool ready = false;
@@ -236,9 +235,9 @@ static int make_volumes(struct container_host *h, struct container_row *row,
 	return r;
 }
 
-static int make_view(struct container_host *h, const struct record *body,
-		     const struct container_row *row, const struct image *image,
-		     struct storage *storage, struct berth_error *err)
+int container_make_view(struct container_host *h, const struct record *body,
+			const struct container_row *row, const struct image *image,
+			struct storage *storage, struct berth_error *err)
 {
 	const struct record *opts = record_path(body, "HostConfig.StorageOpt");
 	cleanup_object_conf struct berth_conf *conf = NULL;
@@ -284,7 +283,7 @@ int container_make(struct container_host *h, const char *name, const struct reco
 	if (r == 0)
 		r = row_fill(h, body, image, storage, row, warnings, err);
 	if (r == 0)
-		r = ensure_layers(h, image, storage, err);
+		r = container_ensure_layers(h, image, storage, err);
 	if (r == 0)
 		r = store_lock(h->store, CONTAINER_LOCK, id, false, &lock, err);
 	if (r == 0)
@@ -292,7 +291,7 @@ int container_make(struct container_host *h, const char *name, const struct reco
 	if (r < 0)
 		return r;
 
-	r = make_view(h, body, row, image, storage, err);
+	r = container_make_view(h, body, row, image, storage, err);
 	if (r == 0)
 		r = make_volumes(h, row, storage, err);
 	if (r < 0) {

@@ -52,6 +52,14 @@ int container_hold(struct container_host *h, const struct container_row *row, in
 int container_thaw(struct container_host *h, const struct container_row *row, int monitor,
 		   struct berth_error *err);
 
+/** Unpack the image in @storage if it is not there yet. */
+int container_ensure_layers(struct container_host *h, const struct image *image,
+			    struct storage *storage, struct berth_error *err);
+/** The view of @row in @storage, with the options of @body's HostConfig.StorageOpt. */
+int container_make_view(struct container_host *h, const struct record *body,
+			const struct container_row *row, const struct image *image,
+			struct storage *storage, struct berth_error *err);
+
 /** Name of the isolation driver that @body asks for, or the config's default. */
 int container_isolation_name(struct container_host *h, const struct record *body, const char **ret,
 			     struct berth_error *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/container/make.h"
+#include "core/container/move.h"
 
 #include <string.h>
 
@@ -27,6 +28,8 @@ int container_erase(struct container_host *h, const struct container_row *row, i
 
 	if (r == 0)
 		r = storage->ops.view_remove(storage->st, row->id, err);
+	if (r == 0)
+		r = move_forget(h, row->id, err);
 	/* with a monitor, which is at its end, it is the monitor who tidies up */
 	if (!monitored)
 		h->store->left_trash = true;
@@ -90,6 +93,16 @@ int container_remove(struct container_host *h, const char *ref, uint32_t flags,
 	return r;
 }
 
+/* Whether it is to go to another storage driver now. */
+static bool has_wish(struct store *store, const char *id)
+{
+	cleanup_db_stmt struct db_stmt *q = NULL;
+
+	return db_query(store->db, &q, NULL, "SELECT 1 FROM move_wish WHERE container=?1", "s",
+			id) == 0 &&
+	       db_step(q, NULL) > 0;
+}
+
 int container_finish(struct container_host *h, const char *id, struct berth_error *err)
 {
 	cleanup_row struct container_row *row = NULL;
@@ -129,6 +142,7 @@ int container_finish(struct container_host *h, const char *id, struct berth_erro
 				       CONTAINER_REMOVING, DB_LAZY, err);
 		return r < 0 ? r : container_erase(h, row, &lock, true, err);
 	}
+	h->store->left_trash |= has_wish(h->store, id); /* tidying moves it */
 	return container_row_ended(h->store, id, CONTAINER_EXITED, (int)code, (uint32_t)flags,
 				   at ? at : clock_now_ns(), NULL, err);
 }

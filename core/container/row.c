@@ -254,6 +254,9 @@ int container_row_delete(struct store *store, const char *id, struct berth_error
 		r = db_run(store->db, NULL, err, "DELETE FROM volume_use WHERE container=?1", "s",
 			   id);
 	if (r == 0)
+		r = db_run(store->db, NULL, err, "DELETE FROM move_wish WHERE container=?1", "s",
+			   id);
+	if (r == 0)
 		r = db_commit(store->db, DB_LAZY, err);
 	if (r < 0)
 		db_rollback(store->db);

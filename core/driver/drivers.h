@@ -175,6 +175,8 @@ typedef void (*op_progress_fn)(void *arg, uint64_t done, uint64_t total, const c
 
 /** A cancellable operation. op_cancel is async-signal-safe and may be called from any thread. */
 int op_new(op_progress_fn fn, void *arg, struct berth_op **ret, struct berth_error *err);
+/** Another one is told of progress, NULL: nobody. Not while something works with @op. */
+void op_watch(struct berth_op *op, op_progress_fn fn, void *arg);
 void op_cancel(struct berth_op *op);
 bool op_cancelled(const struct berth_op *op);
 /** CANCELLED with a text if @op (may be NULL) is cancelled, else 0. For the core's own loops. */

@@ -28,6 +28,12 @@ int op_new(op_progress_fn fn, void *arg, struct berth_op **ret, struct berth_err
 	return 0;
 }
 
+void op_watch(struct berth_op *op, op_progress_fn fn, void *arg)
+{
+	op->progress = fn;
+	op->arg = arg;
+}
+
 void op_cancel(struct berth_op *op)
 {
 	static const uint64_t one = 1;

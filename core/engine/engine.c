@@ -6,6 +6,7 @@
 
 #include "base/path.h"
 #include "base/process.h"
+#include "core/container/move.h"
 #include "core/volume/volume.h"
 
 enum { EXE_MAX = 4096 };
@@ -161,8 +162,10 @@ static int reclaim_all(struct engine *e, struct berth_error *err)
 
 int engine_tidy(struct engine *e, struct berth_error *err)
 {
-	int r = reclaim_all(e, err);
+	int r = move_sweep(&e->host, err);
 
+	if (r == 0)
+		r = reclaim_all(e, err);
 	e->store->left_trash = false;
 	return r == 0 ? db_tidy(e->store->db, true, err) : r;
 }

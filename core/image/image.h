@@ -96,6 +96,10 @@ int image_prune(struct store *store, struct drivers *drivers, bool all,
  */
 int image_sweep(struct store *store, struct drivers *drivers, struct berth_error *err);
 
+/** Drop from storage driver @driver all layers that @instead has too, and no container stands on. */
+int image_drop_copies(struct store *store, struct drivers *drivers, const char *driver,
+		      const char *instead, struct berth_error *err);
+
 /** Array of ImageSummary; @filters as the API's (object of arrays: reference, dangling, label,
  * before, since, until). */
 int image_list(struct store *store, const struct record *filters, bool all, struct record **ret,

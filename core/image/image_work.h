@@ -84,6 +84,9 @@ struct image_work {
 			uint64_t *ret_bytes, struct berth_error *err);
 	int (*copy_in)(int rootfd, const char *path, int fd, const struct image_owner *owner,
 		       struct berth_op *op, struct berth_error *err);
+	/** Digest of the tar that @change (is sorted) of tree @topfd would be. */
+	int (*digest)(int topfd, struct image_change *change, size_t n, struct berth_op *op,
+		      struct digest *ret, struct berth_error *err);
 	/** Verify blobs against their digests; findings as in image_check. */
 	int (*verify)(struct store *store, struct record *findings, struct berth_op *op,
 		      struct berth_error *err);

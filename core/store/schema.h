@@ -8,7 +8,7 @@
 
 #include "core/store/db.h"
 
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 3 };
 
 /** One read if it is of this version. UNSUPPORTED: of a later one. CORRUPT: of none of ours. */
 int schema_ensure(struct db *db, struct berth_error *err);

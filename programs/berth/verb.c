@@ -93,6 +93,10 @@ const struct verb verbs[] = {
 	 1, 1, VERB_HIDDEN, NULL, system_finish_verb},
 	{"system tidy", "", "", SECTION_NONE,
 	 0, 0, VERB_HIDDEN, NULL, system_tidy_verb},
+	{"storage ls|storage list", "[OPTIONS]", "Show what storage drivers hold", SECTION_NONE,
+	 0, 0, 0, storage_list_options, storage_list_verb},
+	{"storage migrate", "[OPTIONS] [NAME...]", "Move all to another storage driver", SECTION_NONE,
+	 0, ARGS_ANY, 0, storage_migrate_options, storage_migrate_verb},
 	{"driver ls|driver list", "[OPTIONS]", "List driver files", SECTION_NONE,
 	 0, 0, 0, format_options, driver_list_verb},
 	{"driver inspect", "[OPTIONS] NAME|FILE [NAME|FILE...]", "Describe a driver", SECTION_NONE,
@@ -110,7 +114,7 @@ const struct verb verbs[] = {
 
 const size_t n_verbs = sizeof(verbs) / sizeof(verbs[0]);
 
-const char *const verb_groups[] = {"container", "image", "volume", "system", "driver", "config"};
+const char *const verb_groups[] = {"container", "image", "volume", "storage", "system", "driver", "config"};
 const size_t n_verb_groups = sizeof(verb_groups) / sizeof(verb_groups[0]);
 
 /* what people who know docker may try, and we do not have yet */

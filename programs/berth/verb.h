@@ -86,6 +86,8 @@ int run_verb(struct cli *cli, const struct options *o);
 int save_verb(struct cli *cli, const struct options *o);
 int start_verb(struct cli *cli, const struct options *o);
 int stop_verb(struct cli *cli, const struct options *o);
+int storage_list_verb(struct cli *cli, const struct options *o);
+int storage_migrate_verb(struct cli *cli, const struct options *o);
 int system_check_verb(struct cli *cli, const struct options *o);
 int system_finish_verb(struct cli *cli, const struct options *o);
 int system_tidy_verb(struct cli *cli, const struct options *o);
@@ -108,7 +110,7 @@ extern const struct option attach_options[], commit_options[], cp_options[], exp
 	inspect_options[], inspect_one_options[], kill_options[], load_options[], logs_options[],
 	ps_options[], rm_options[], rmi_options[], run_options[], prune_options[],
 	prune_all_options[], system_prune_options[], volume_create_options[], volume_list_options[],
-	volume_rm_options[], df_options[], save_options[], start_options[], stop_options[],
-	system_check_options[];
+	volume_rm_options[], df_options[], storage_list_options[], storage_migrate_options[],
+	save_options[], start_options[], stop_options[], system_check_options[];
 
 #endif

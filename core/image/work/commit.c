@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "core/image/work/changes.h"
 #include "core/image/work/compose.h"
+#include "core/image/work/hash.h"
 #include "core/image/work/pack.h"
 
 /* What of a container's config is an image's: the rest is of the one container. */
@@ -150,6 +151,33 @@ static int make_layer(struct compose *c, const struct image_commit *what, struct
 	if (r == 0)
 		r = tar_write_end(w, err);
 	return r < 0 ? r : compose_layer_end(c, true, err);
+}
+
+static int add_to_hash(void *arg, const void *p, size_t n, struct berth_error *err)
+{
+	return hash_add(arg, p, n, err);
+}
+
+int image_digest_changes(int topfd, struct image_change *change, size_t n, struct berth_op *op,
+			 struct digest *ret, struct berth_error *err)
+{
+	const struct pack_how how = {.op = op};
+	cleanup_hash struct hash *hash = NULL;
+	cleanup_tar_writer struct tar_writer *w = NULL;
+	cleanup_pack struct pack *pack = NULL;
+	struct tar_output out = {.put = add_to_hash, .fd = -1};
+	int r = hash_new(DIGEST_SHA256, &hash, err);
+
+	out.arg = hash;
+	if (r == 0)
+		r = tar_writer_new(&out, &w, err);
+	if (r == 0)
+		r = pack_new(w, &how, &pack, err);
+	if (r == 0)
+		r = pack_changes(pack, topfd, change, n, err);
+	if (r == 0)
+		r = tar_write_end(w, err);
+	return r < 0 ? r : hash_end(hash, ret, err);
 }
 
 static int commit_locked(struct compose *c, const struct image_commit *what,

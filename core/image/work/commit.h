@@ -10,4 +10,8 @@
 int image_commit(struct store *store, struct drivers *drivers, const struct image_commit *what,
 		 struct berth_op *op, char **ret_id, struct berth_error *err);
 
+/** What image_work.digest promises. */
+int image_digest_changes(int topfd, struct image_change *change, size_t n, struct berth_op *op,
+			 struct digest *ret, struct berth_error *err);
+
 #endif

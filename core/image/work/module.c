@@ -20,5 +20,6 @@ __attribute__((visibility("default"))) const struct image_work berth_image_work_
 	.copy_tree = image_copy_tree,
 	.copy_out = image_copy_out,
 	.copy_in = image_copy_in,
+	.digest = image_digest_changes,
 	.verify = image_verify,
 };
