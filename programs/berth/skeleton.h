@@ -11,7 +11,8 @@ struct skeleton {
 	const char *kind;   /* "storage"; NULL ends the table */
 	const char *source; /* the C file */
 	const char *about;  /* what is particular to the kind, for README.md */
-	const char *test;   /* arguments for the conformance suite, as meson writes them */
+	const char *flags;  /* for the conformance suite, as a shell takes them */
+	const char *test;   /* the same as meson writes it */
 	const char *link;   /* dependencies besides the headers, as meson writes them */
 };
 extern const struct skeleton skeletons[];

@@ -507,6 +507,8 @@ static int copy_entry(const struct copying *c, int from, int to, const char *nam
 				: copy_special(c, from, to, name, &at, err);
 	if (r == 0 && at.st_nlink > 1 && linkat(to, name, c->links, ino, 0) < 0)
 		r = berth_fail_errno(err, errno, "remember its links");
+	if (r < 0)
+		berth_error_prefix(err, "copy '%.200s'", name);
 	return r;
 }
 
@@ -525,11 +527,8 @@ static int copy_dir(const struct copying *c, int from, int to, int depth, struct
 		close_fd(&fd);
 		return r;
 	}
-	while (r == 0 && (name = next_name(list))) {
+	while (r == 0 && (name = next_name(list)))
 		r = copy_entry(c, from, to, name, depth, err);
-		if (r < 0)
-			berth_error_prefix(err, "copy '%.200s'", name);
-	}
 	if (r == 0 && errno)
 		r = berth_fail_errno(err, errno, "list a directory");
 	(void)closedir(list);
