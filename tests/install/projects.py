@@ -157,9 +157,44 @@ def a_name_with_dashes_is_one_of_c_as_well():
     check("static int a_b_c3_attach(" in text and '.name = "a-b-c3"' in text, text)
 
 
+def containers_run_on_drivers_made_this_way():
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+    os.environ["BERTH_STAGE"], os.environ["BERTH_TEST_TMP"] = PREFIX, TOP
+    sys.path.insert(0, args.source + "/tests/e2e")
+    sys.dont_write_bytecode = True
+    import berthtest
+    made = {kind: {f"my-{kind}": {"file": f"{TOP}/my-{kind}/build/my-{kind}.so"}} for kind in ("storage", "network")}
+    made["storage"]["tmpfs"] = {"file": f"{TOP}/tmpfs-storage/build/tmpfs.so", "options": {"size": "64m"}}
+    engine = berthtest.Engine({"storage": {"driver": "my-storage", "drivers": made["storage"]},
+                               "network": {"driver": "my-network", "drivers": made["network"]}})
+    try:
+        engine.busybox()
+        for more in ([], ["--storage-driver", "tmpfs"]):
+            name = more[1] if more else "my-storage"
+            out = engine.ok("run", *more, "--name", f"on-{name}", "busybox", "sh", "-c",
+                            "cat /etc/passwd | head -n1; echo changed > /etc/passwd; ip link show lo")
+            check("root:x:0:0" in out and "LOOPBACK,UP" in out, f"on {name}: {out}")
+            out = engine.ok("diff", f"on-{name}")
+            check("C /etc/passwd" in out, f"on {name} what changed is {out}")
+            again = engine.ok("run", "--rm", *more, "busybox", "head", "-n1", "/etc/passwd")
+            check("root:x:0:0" in again, f"on {name} containers share what they write: {again}")
+        engine.ok("rm", *engine.ok("ps", "-aq").split())
+    except berthtest.Skip as e:
+        raise Skip(str(e))
+    except berthtest.Failure as e:
+        raise Failure(str(e))
+    finally:
+        memory = f"{engine.root}/storage/tmpfs/memory"
+        engine.settle(lambda: subprocess.run(["umount", memory], stderr=subprocess.DEVNULL).returncode == 0)
+        left = engine.close()
+    check(not left, f"left behind: {left}")
+
+
 CASES = [bad_names_are_refused, what_is_there_stays_as_it_is, what_cannot_be_finished_is_removed,
          a_name_with_dashes_is_one_of_c_as_well]
 CASES += [kind_case(kind) for kind in KINDS] + [example_case(example) for example in EXAMPLES]
+CASES += [containers_run_on_drivers_made_this_way]
 
 failed = False
 try:
