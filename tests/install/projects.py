@@ -164,10 +164,12 @@ def containers_run_on_drivers_made_this_way():
     sys.path.insert(0, args.source + "/tests/e2e")
     sys.dont_write_bytecode = True
     import berthtest
-    made = {kind: {f"my-{kind}": {"file": f"{TOP}/my-{kind}/build/my-{kind}.so"}} for kind in ("storage", "network")}
+    made = {kind: {f"my-{kind}": {"file": f"{TOP}/my-{kind}/build/my-{kind}.so"}} for kind in KINDS}
+    made["isolation"]["my-isolation"]["options"] = {"ignore": True}
     made["storage"]["tmpfs"] = {"file": f"{TOP}/tmpfs-storage/build/tmpfs.so", "options": {"size": "64m"}}
     engine = berthtest.Engine({"storage": {"driver": "my-storage", "drivers": made["storage"]},
-                               "network": {"driver": "my-network", "drivers": made["network"]}})
+                               "network": {"driver": "my-network", "drivers": made["network"]},
+                               "isolation": {"allow_insecure": True, "drivers": made["isolation"]}})
     try:
         engine.busybox()
         for more in ([], ["--storage-driver", "tmpfs"]):
@@ -179,6 +181,10 @@ def containers_run_on_drivers_made_this_way():
             check("C /etc/passwd" in out, f"on {name} what changed is {out}")
             again = engine.ok("run", "--rm", *more, "busybox", "head", "-n1", "/etc/passwd")
             check("root:x:0:0" in again, f"on {name} containers share what they write: {again}")
+        out = engine.ok("run", "--rm", "--isolation", "my-isolation", "busybox", "sh", "-c", "echo pid $$; ls /; ip link show lo")
+        check("pid 1\n" in out and "etc\n" in out and "LOOPBACK,UP" in out, f"in the isolation of one's own: {out}")
+        code = engine.berth("run", "--rm", "--isolation", "my-isolation", "busybox", "sh", "-c", "exit 7").code
+        check(code == 7, f"exit code {code}")
         engine.ok("rm", *engine.ok("ps", "-aq").split())
     except berthtest.Skip as e:
         raise Skip(str(e))

@@ -6,7 +6,8 @@
  *
  * What it makes true of an OCI config.json: process.args, env, cwd and user (ids), root, a mount of
  * type proc, the namespaces pid, mount, uts, ipc and network. explain() names the rest, and create()
- * refuses it unless BERTH_LAUNCH_DEGRADED is set. What each call promises is in <berth/isolation.h>.
+ * refuses it unless BERTH_LAUNCH_DEGRADED or the option `ignore` is set. What each call promises is in
+ * <berth/isolation.h>.
  *
  * A child is cloned by create(), makes itself at home, and waits; start() lets it go. Between clone and
  * exec it calls async-signal-safe functions only: all that it needs is in struct plan before.
@@ -39,7 +40,8 @@ enum {
 
 struct berth_isolation {
 	const struct berth_host *host;
-	int state; /* a file for each sandbox, locked while it is ours */
+	int state;    /* a file for each sandbox, locked while it is ours */
+	bool ignores; /* option: take what we do not make true */
 };
 
 struct berth_sandbox {
@@ -625,19 +627,19 @@ static int refuse_ignored(void *arg, const char *key)
 	int r = berth_fail(err, BERTH_E_UNSUPPORTED, "'skeleton' does not do what '%s' asks for",
 			   key);
 
-	berth_error_hint(err, "use the driver native, or allow a degraded container");
+	berth_error_hint(err, "use the driver native, or set the option ignore");
 	return r;
 }
 
-static int make_plan(json_object *spec, const struct berth_launch *launch, struct plan *plan,
-		     struct berth_error *err)
+static int make_plan(json_object *spec, const struct berth_launch *launch, bool ignores,
+		     struct plan *plan, struct berth_error *err)
 {
 	int r = read_process(get(spec, "process"), plan, err);
 
 	if (r == 0 && launch->flags & (BERTH_LAUNCH_OUTLIVE | BERTH_LAUNCH_RESTORE))
 		r = berth_fail(err, BERTH_E_UNSUPPORTED,
 			       "'skeleton' cannot hand containers from one process to another");
-	if (r == 0 && !(launch->flags & BERTH_LAUNCH_DEGRADED))
+	if (r == 0 && !ignores && !(launch->flags & BERTH_LAUNCH_DEGRADED))
 		r = each_ignored(spec, refuse_ignored, err);
 	if (r < 0)
 		return r;
@@ -651,7 +653,7 @@ static int launch_it(struct berth_sandbox *sb, const struct berth_launch *launch
 		     struct berth_op *op, struct berth_error *err)
 {
 	struct plan plan = {.root = -1, .netns = -1, .stdio = {-1, -1, -1}, .talk = -1};
-	int r = make_plan(spec, launch, &plan, err);
+	int r = make_plan(spec, launch, sb->iso->ignores, &plan, err);
 
 	if (r == 0) {
 		sb->program = strdup(plan.args[0]);
@@ -822,10 +824,10 @@ static int skeleton_open(const struct berth_host *host, const struct berth_conf 
 {
 	struct berth_isolation *iso = calloc(1, sizeof(*iso));
 
-	(void)conf;
 	if (!iso)
 		return no_memory(err);
 	iso->host = host;
+	iso->ignores = host->conf_bool(conf, "ignore");
 	iso->state = fcntl(state_fd, F_DUPFD_CLOEXEC, 3);
 	if (iso->state < 0) {
 		int failed = errno;
@@ -838,6 +840,16 @@ static int skeleton_open(const struct berth_host *host, const struct berth_conf 
 }
 
 /* ----------------------------------------------------------------------------------------- the tables */
+
+static const struct berth_option skeleton_options[] = {
+	{
+		.name = "ignore",
+		.type = BERTH_OPT_BOOL,
+		.fallback = "false",
+		.doc = "Run containers although parts of their specification are not made true.",
+	},
+	{.name = NULL},
+};
 
 static const struct berth_isolation_ops skeleton_ops = {
 	.create = skeleton_create,
@@ -864,7 +876,7 @@ static const struct berth_driver skeleton_head = {
 	.name = "skeleton",
 	.version = "0.1.0",
 	.summary = "namespaces and a root of its own, with all powers",
-	.options = NULL,
+	.options = skeleton_options,
 	.ops = &skeleton_ops,
 	.option_size = sizeof(struct berth_option),
 	.ops_size = sizeof(skeleton_ops),
