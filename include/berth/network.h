@@ -110,10 +110,15 @@ struct berth_net_desc {
 	struct berth_str state; /**< what create wrote to its state sink, kept by the engine */
 };
 
+enum berth_endpoint_flags {
+	/** No default route by this network: the container has one by another. */
+	BERTH_ENDPOINT_NO_GATEWAY = 1u << 0,
+};
+
 /** One container on one network. Growable. */
 struct berth_endpoint {
 	uint32_t size;
-	uint32_t flags;	       /**< 0 */
+	uint32_t flags;	       /**< enum berth_endpoint_flags */
 	const char *id;	       /**< 64 hex digits */
 	const char *network;   /**< id of the network */
 	const char *container; /**< id */
@@ -128,6 +133,8 @@ struct berth_endpoint {
 	const struct berth_port *port;
 	uint32_t n_port;
 	uint32_t port_stride;
+	/** Routes in the container; without any, a default route by each subnet's gateway, unless
+	 * the network is internal or flags say otherwise. */
 	const struct berth_route *route;
 	uint32_t n_route;
 	int32_t netns_fd;	/**< -1 when it no longer exists */

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "base/str.h"
+#include "bridge.h"
+
+#define DEFAULT_NAME "berth0"
+
+int bridge_route_socket(struct berth_network *net, int netns, int *ret_fd, struct berth_error *err)
+{
+	return net->host->socket_in(net->host, netns, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+				    NETLINK_ROUTE, ret_fd, err);
+}
+
+int bridge_nft_socket(struct berth_network *net, int *ret_fd, struct berth_error *err)
+{
+	return net->host->socket_in(net->host, -1, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+				    NETLINK_NETFILTER, ret_fd, err);
+}
+
+/* --- names ---------------------------------------------------------------- */
+
+static bool is_id(const char *s)
+{
+	size_t n = s ? strspn(s, "0123456789abcdefghijklmnopqrstuvwxyz_.:-") : 0;
+
+	return s && n > 0 && n <= 128 && s[n] == '\0' && *s != '.' && *s != '-';
+}
+
+static bool is_interface_name(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n > 0 && n < IFNAMSIZ && strcspn(s, "/ \t\n:") == n && !str_eq(s, ".") &&
+	       !str_eq(s, "..");
+}
+
+int bridge_net_of(struct berth_network *net, const struct berth_net_desc *desc,
+		  struct bridge_net *ret, struct berth_error *err)
+{
+	const struct berth_host *host = net->host;
+	const char *name = desc->conf ? host->conf_str(desc->conf, "name") : NULL;
+
+	*ret = (struct bridge_net){
+		.internal = desc->flags & BERTH_NETWORK_INTERNAL,
+		.isolate = !(desc->flags & BERTH_NETWORK_NO_ISOLATE),
+		.masquerade = !desc->conf || host->conf_bool(desc->conf, "masquerade"),
+		.icc = !desc->conf || host->conf_bool(desc->conf, "icc"),
+	};
+	if (!is_id(desc->id))
+		return berth_fail(err, BERTH_E_INVALID, "'%.64s' is no id of a network",
+				  desc->id ? desc->id : "");
+	if (name && *name && !is_interface_name(name))
+		return berth_fail(err, BERTH_E_INVALID,
+				  "'%.40s' is no name for an interface (at most %d characters)",
+				  name, IFNAMSIZ - 1);
+	if (name && *name)
+		(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
+	else if (desc->flags & BERTH_NETWORK_DEFAULT)
+		(void)snprintf(ret->name, sizeof(ret->name), "%s", DEFAULT_NAME);
+	else
+		(void)snprintf(ret->name, sizeof(ret->name), "br-%.12s", desc->id);
+	(void)snprintf(ret->alias, sizeof(ret->alias), LINK_ALIAS_NETWORK "%s", desc->id);
+	return 0;
+}
+
+/* --- create --------------------------------------------------------------- */
+
+static bool has_v6(const struct berth_net_desc *desc)
+{
+	for (uint32_t i = 0; i < desc->n_subnet; i++)
+		if (desc->subnet[i].net.family == BERTH_IPV6)
+			return true;
+	return false;
+}
+
+static int check_subnets(const struct berth_net_desc *desc, struct berth_error *err)
+{
+	for (uint32_t i = 0; i < desc->n_subnet; i++) {
+		const struct berth_subnet *s = &desc->subnet[i];
+		unsigned most = s->net.family == BERTH_IPV4 ? 32 : 128;
+
+		if ((s->net.family != BERTH_IPV4 && s->net.family != BERTH_IPV6) ||
+		    s->net.prefix > most ||
+		    (s->gateway.family && s->gateway.family != s->net.family))
+			return berth_fail(err, BERTH_E_INVALID,
+					  "subnet %u of the network makes no sense", i);
+	}
+	return 0;
+}
+
+/* The bridge, ours, with its index. A new one if there is none. */
+static int find_or_make(const struct bridge_net *n, const struct berth_net_desc *desc, int fd,
+			struct link *ret, struct berth_error *err)
+{
+	cleanup_link_batch struct link_batch *b = NULL;
+	struct link_change change = {.name = n->name, .alias = n->alias, .up = true};
+	uint8_t mac[6];
+	int r = link_find(fd, n->name, ret, NULL);
+
+	if (r == 0 && str_eq(ret->kind, "bridge") && str_eq(ret->alias, n->alias))
+		return 0;
+	if (r == 0) {
+		r = berth_fail(err, BERTH_E_EXISTS,
+			       "there is an interface '%s' already, which is not ours", n->name);
+		berth_error_hint(err, "give the bridge another name: -o name=NAME");
+		return r;
+	}
+	if (getrandom(mac, sizeof(mac), 0) != sizeof(mac))
+		return berth_fail_errno(err, errno, "get random bytes");
+	mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02); /* of this machine's own making, for one */
+	r = link_batch_new(&b, err);
+	if (r < 0)
+		return r;
+	link_add_bridge(b, n->name, mac, desc->mtu);
+	link_change(b, &change);
+	r = link_run(b, fd, err);
+	return r < 0 ? r : link_find(fd, n->name, ret, err);
+}
+
+/* An address that the bridge has, which it should not have, is taken away. */
+struct extra {
+	const struct berth_net_desc *desc;
+	struct link_batch *b;
+	int index;
+};
+
+static bool is_gateway(const struct berth_net_desc *desc, const struct berth_addr *addr)
+{
+	for (uint32_t i = 0; i < desc->n_subnet; i++) {
+		const struct berth_addr *gw = &desc->subnet[i].gateway;
+
+		if (gw->family == addr->family && desc->subnet[i].net.prefix == addr->prefix &&
+		    memcmp(gw->ip, addr->ip, gw->family == BERTH_IPV4 ? 4 : 16) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int take_extra(void *arg, int index, const struct berth_addr *addr)
+{
+	struct extra *e = arg;
+
+	if (index == e->index && !is_gateway(e->desc, addr))
+		link_delete_address(e->b, index, addr);
+	return 0;
+}
+
+static int give_addresses(const struct berth_net_desc *desc, int fd, const struct link *bridge,
+			  struct berth_error *err)
+{
+	cleanup_link_batch struct link_batch *b = NULL;
+	struct extra extra = {.desc = desc, .index = bridge->index};
+	int r = link_batch_new(&b, err);
+
+	if (r < 0)
+		return r;
+	extra.b = b;
+	r = link_each_address(fd, take_extra, &extra, err);
+	for (uint32_t i = 0; i < desc->n_subnet; i++) {
+		struct berth_addr addr = desc->subnet[i].gateway;
+
+		addr.prefix = desc->subnet[i].net.prefix;
+		if (addr.family)
+			link_add_address(b, bridge->index, &addr);
+	}
+	if (r == 0 && (!bridge->up || (desc->mtu && desc->mtu != bridge->mtu)))
+		link_change(b, &(struct link_change){
+				       .index = bridge->index, .up = true, .mtu = desc->mtu});
+	return r < 0 ? r : link_run(b, fd, err);
+}
+
+static int put_rules(struct berth_network *net, const struct bridge_net *n,
+		     const struct berth_net_desc *desc, struct berth_error *err)
+{
+	struct berth_error why = {0};
+	struct nft b;
+	bool there;
+	int r = rules_are_there(net, &there, err);
+
+	if (r < 0)
+		return r;
+	nft_begin(&b);
+	if (!there)
+		rules_table(&b, false);
+	rules_network(&b, n, desc);
+	r = rules_commit(net, &b, "make the rules", &why);
+	if (r < 0 && !there && why.sys_errno == EEXIST) {
+		/* another process made the table at the same moment */
+		nft_begin(&b);
+		rules_network(&b, n, desc);
+		r = rules_commit(net, &b, "make the rules", &why);
+	}
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
+int bridge_create(struct berth_network *net, const struct berth_net_desc *desc,
+		  struct berth_sink *state, struct berth_error *err)
+{
+	struct bridge_net n;
+	struct link bridge;
+	cleanup_fd int fd = -1;
+	int r = bridge_net_of(net, desc, &n, err);
+
+	(void)state;
+	if (r == 0)
+		r = check_subnets(desc, err);
+	if (r == 0)
+		r = bridge_route_socket(net, -1, &fd, err);
+	if (r == 0)
+		r = find_or_make(&n, desc, fd, &bridge, err);
+	if (r == 0)
+		r = give_addresses(desc, fd, &bridge, err);
+	if (r == 0)
+		r = host_prepare(n.name, has_v6(desc), err);
+	return r < 0 ? r : put_rules(net, &n, desc, err);
+}
+
+/* --- remove --------------------------------------------------------------- */
+
+static int count_port(void *arg, const struct link *link)
+{
+	return link->master == *(const int *)arg ? 1 : 0;
+}
+
+int bridge_remove(struct berth_network *net, const struct berth_net_desc *desc,
+		  struct berth_error *err)
+{
+	cleanup_link_batch struct link_batch *b = NULL;
+	cleanup_fd int fd = -1;
+	struct bridge_net n;
+	struct link bridge;
+	int r = bridge_net_of(net, desc, &n, err);
+
+	if (r == 0)
+		r = bridge_route_socket(net, -1, &fd, err);
+	if (r < 0)
+		return r;
+	r = link_find(fd, n.name, &bridge, err);
+	if (r == 0 && str_eq(bridge.alias, n.alias)) {
+		r = link_each(fd, count_port, &bridge.index, err);
+		if (r > 0)
+			return berth_fail(err, BERTH_E_BUSY,
+					  "containers are connected to network '%s'", desc->name);
+		if (r == 0)
+			r = link_batch_new(&b, err);
+		if (r == 0) {
+			link_delete(b, n.name, true);
+			r = link_run(b, fd, err);
+		}
+	} else if (r == 0 || r == -BERTH_E_NOT_FOUND) {
+		r = 0; /* no bridge, or one of somebody else's by now */
+	}
+	if (r == 0)
+		rules_forget(net, &n, desc);
+	return r;
+}
