@@ -50,6 +50,16 @@ FAULT(int, -1, pipe2, (int *fds, int flags), (fds, flags))
 FAULT(DIR *, NULL, fdopendir, (int fd), (fd))
 FAULT(ssize_t, -1, getdents64, (int fd, void *to, size_t n), (fd, to, n))
 FAULT(ssize_t, -1, getrandom, (void *to, size_t n, unsigned flags), (to, n, flags))
+#ifdef FSOPEN_CLOEXEC /* of glibc 2.36; who has it not goes by syscall() */
+FAULT(int, -1, fsopen, (const char *type, unsigned flags), (type, flags))
+FAULT(int, -1, fspick, (int dir, const char *path, unsigned flags), (dir, path, flags))
+FAULT(int, -1, fsconfig, (int fd, unsigned cmd, const char *key, const void *value, int aux), (fd, cmd, key, value, aux))
+FAULT(int, -1, fsmount, (int fd, unsigned flags, unsigned attr), (fd, flags, attr))
+FAULT(int, -1, open_tree, (int dir, const char *path, unsigned flags), (dir, path, flags))
+FAULT(int, -1, move_mount, (int dir, const char *path, int dir2, const char *path2, unsigned flags), (dir, path, dir2, path2, flags))
+FAULT(int, -1, mount_setattr, (int dir, const char *path, unsigned flags, struct mount_attr *attr, size_t n), (dir, path, flags, attr, n))
+#endif
+FAULT(int, -1, statx, (int dir, const char *path, int flags, unsigned mask, struct statx *st), (dir, path, flags, mask, st))
 /* variadic: all that a caller may pass is passed on */
 FAULT(int, -1, ioctl, (int fd, unsigned long what, void *arg), (fd, what, arg))
 FAULT(int, -1, fcntl64, (int fd, int what, void *arg), (fd, what, arg))

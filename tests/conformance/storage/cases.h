@@ -16,6 +16,20 @@ size_t whole_cases(const TTest *out[]);
 size_t fault_cases(const TTest *out[]);
 size_t bound_cases(const TTest *out[]);
 
+/** Skip where a view is no mount: it has no attributes, and cannot be attached. */
+static inline void cases_need_mounts(void)
+{
+	if (suite_trait_is("mounts", "directory"))
+		suite_skip("views are plain directories (trait 'mounts')");
+}
+
+/** Skip where files lose their owners and all that needs privileges. */
+static inline void cases_need_owners(void)
+{
+	if (suite_driver()->caps & BERTH_ST_ONE_OWNER)
+		suite_skip("all files belong to one user (cap 'one-owner')");
+}
+
 /** Skip unless the driver has this call itself. */
 static inline void cases_need(const char *call)
 {

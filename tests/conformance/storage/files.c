@@ -7,7 +7,6 @@
 
 enum {
 	SPARSE_SIZE = 64 << 20,
-	DEEP = 1200,
 };
 
 static const struct timespec OLD[2] = {{.tv_sec = 981173106, .tv_nsec = 123000000},
@@ -126,6 +125,7 @@ START_TEST(files_are_what_they_were)
 	struct rig r;
 	int fd;
 
+	cases_need_owners();
 	rig_open(&r);
 	umask(0);
 	rig_layer(&r, "a", NULL, put_zoo);
@@ -220,6 +220,7 @@ START_TEST(a_layer_that_does_not_say_its_top_has_its_parents)
 	struct rig r;
 	int fd;
 
+	cases_need_owners();
 	rig_open(&r);
 	rig_layer(&r, "a", NULL, put_top);
 	rig_layer(&r, "b", "a", NULL);
@@ -281,9 +282,10 @@ END_TEST
 /* Deeper than any path can be long, and than there are descriptors. */
 static void put_deep(const struct rig *r BERTH_UNUSED, int dirfd)
 {
+	const unsigned depth = (unsigned)suite_trait_u64("depth");
 	int at = fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
 
-	for (int i = 0; i < DEEP; i++) {
+	for (unsigned i = 0; i < depth; i++) {
 		int next;
 
 		ck_assert_int_eq(mkdirat(at, "deep", 0755), 0);
@@ -299,6 +301,7 @@ static void put_deep(const struct rig *r BERTH_UNUSED, int dirfd)
 
 START_TEST(a_tree_may_be_deeper_than_a_path_is_long)
 {
+	const unsigned depth = (unsigned)suite_trait_u64("depth");
 	struct berth_usage usage = {.size = sizeof(usage)};
 	struct rig r;
 	size_t held;
@@ -312,10 +315,10 @@ START_TEST(a_tree_may_be_deeper_than_a_path_is_long)
 	rig_view(&r, "v", "b", 0);
 	fd = rig_mount(&r, "v");
 	at = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	for (int i = 0; i < DEEP; i++) {
+	for (unsigned i = 0; i < depth; i++) {
 		int next = openat(at, "deep", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-		ck_assert_msg(next >= 0, "level %d is missing", i);
+		ck_assert_msg(next >= 0, "level %u is missing", i);
 		(void)close(at);
 		at = next;
 	}
@@ -325,7 +328,7 @@ START_TEST(a_tree_may_be_deeper_than_a_path_is_long)
 	rig_check(&r);
 	if (suite_has("usage")) {
 		ck_ok(r.ops->usage(r.st, "a", BERTH_EACH_LAYERS, &usage, &err));
-		ck_assert_uint_eq(usage.inodes, DEEP + 2);
+		ck_assert_uint_eq(usage.inodes, depth + 2);
 	}
 	ck_ok(r.ops->view_remove(r.st, "v", &err));
 	ck_ok(r.ops->layer_remove(r.st, "b", &err));

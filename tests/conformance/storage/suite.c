@@ -15,6 +15,9 @@ const struct berth_conf *rig_conf(void)
 
 static const struct suite_trait traits[] = {
 	{"layers", "300", "how many layers can be stacked"},
+	{"depth", "1200", "how deep directories of a layer may be nested"},
+	{"mounts", "detached",
+	 "'directory': view_mount hands out a plain directory, for engines without privileges"},
 	{0},
 };
 

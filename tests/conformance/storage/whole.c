@@ -208,6 +208,7 @@ START_TEST(a_reclaim_frees_what_a_container_made_immutable)
 	int fd;
 	int file;
 
+	cases_need_owners();
 	rig_open(&r);
 	rig_layer(&r, "a", NULL, put_file);
 	held = rig_held(&r);
@@ -236,6 +237,7 @@ START_TEST(nothing_is_printed)
 	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
 	pid = ck_fork();
 	if (pid == 0) {
+		const struct berth_view_opts opts = {.size = sizeof(opts), .userns_fd = -1};
 		struct rig r;
 		int fd;
 
@@ -247,7 +249,7 @@ START_TEST(nothing_is_printed)
 		fd = rig_mount(&r, "v");
 		(void)close(fd);
 		(void)r.ops->layer_remove(r.st, "a", NULL);
-		(void)r.ops->view_mount(r.st, "absent", NULL, &fd, NULL);
+		(void)r.ops->view_mount(r.st, "absent", &opts, &fd, NULL);
 		(void)rig_held(&r);
 		rig_close(&r);
 		_exit(0);
