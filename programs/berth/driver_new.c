@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include "base/path.h"
-#include "base/walk.h"
 #include "cli.h"
 #include "skeleton.h"
 #include "verb.h"
@@ -109,20 +108,28 @@ static int write_file(const struct project *p, const char *name, const char *tex
 	return r;
 }
 
+/* All or none. */
 static int write_files(const struct project *p, struct berth_error *err)
 {
 	cleanup_free char *source = str_fmt("%s.c", p->name);
-	int r;
+	const struct {
+		const char *name;
+		const char *text;
+	} files[] = {
+		{".gitignore", skeleton_ignore},
+		{"meson.build", skeleton_meson},
+		{"README.md", skeleton_readme},
+		{source, p->skeleton->source},
+	};
+	int r = source ? 0 : berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	size_t n = 0;
 
-	if (!source)
-		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
-	r = write_file(p, source, p->skeleton->source, err);
-	if (r == 0)
-		r = write_file(p, "meson.build", skeleton_meson, err);
-	if (r == 0)
-		r = write_file(p, "README.md", skeleton_readme, err);
-	if (r == 0)
-		r = write_file(p, ".gitignore", skeleton_ignore, err);
+	while (r == 0 && n < sizeof(files) / sizeof(files[0])) {
+		r = write_file(p, files[n].name, files[n].text, err);
+		n += r == 0;
+	}
+	while (r < 0 && n-- > 0)
+		(void)state_unlink(p->dir, files[n].name, NULL); /* the first failure counts */
 	return r;
 }
 
@@ -155,23 +162,14 @@ static int open_dir(struct project *p, struct berth_error *err)
 	return p->is_ours ? 0 : refuse_content(p->dir, p->path, err);
 }
 
-/* It was empty when we began. */
-static void undo(const struct project *p)
-{
-	(void)remove_tree_content(p->dir, NULL);
-	if (p->is_ours)
-		(void)rmdir(p->path);
-}
-
 static int make(struct project *p, struct berth_error *err)
 {
 	int r = open_dir(p, err);
 
-	if (r < 0)
-		return r;
-	r = write_files(p, err);
-	if (r < 0)
-		undo(p);
+	if (r == 0)
+		r = write_files(p, err);
+	if (r < 0 && p->is_ours)
+		(void)rmdir(p->path); /* unless somebody else put something in there */
 	return r;
 }
 
