@@ -48,7 +48,19 @@ def the_files_it_names_are_there():
         yield "there is no code"
 
 
-CASES = [its_code_is_in_the_example, the_code_of_the_example_is_in_it, the_files_it_names_are_there]
+def the_cases_it_names_are_in_the_suite():
+    suite = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../conformance")
+    cases = set()
+    for base, _, names in os.walk(suite):
+        for file in names:
+            if file.endswith(".c"):
+                cases |= set(re.findall(r"START_TEST\((\w+)\)", text_of(f"{base}/{file}")))
+    for case in re.findall(r"`([a-z]+(?:_[a-z0-9]+){4,})`", document):
+        if case not in cases:
+            yield case
+
+
+CASES = [its_code_is_in_the_example, the_code_of_the_example_is_in_it, the_files_it_names_are_there, the_cases_it_names_are_in_the_suite]
 print(f"1..{len(CASES)}")
 failed = False
 for number, case in enumerate(CASES, 1):
