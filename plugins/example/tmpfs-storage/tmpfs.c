@@ -9,7 +9,7 @@
  *	  views/NAME/		upper and work, or read-only; below: its layer
  *	  making/layer-NAME/	what is being made, locked by its maker; a dead one's is nobody's
  *	  trash/		what was removed, until reclaim
- *	  empty/		a directory with nothing in it
+ *	  empty/, none/		directories with nothing in them
  *
  * A view is an overlay of its layers. Things become visible, and go, by one rename. So a process may be
  * killed at any moment, and any number of them may work here at the same time.
@@ -33,7 +33,7 @@
 enum {
 	NAME_BYTES = 129, /* of a layer or view, with its NUL */
 	PATH_BYTES = 192, /* of "FOLDER/KEY", relative to the state directory */
-	DEPTH_MAX = 450,  /* of directories that are removed: a descriptor each */
+	DEPTH_MAX = 450,  /* of directories that are removed: two descriptors each */
 	LAYERS_MAX = 500, /* of one view: overlayfs has no more */
 };
 
