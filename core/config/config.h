@@ -17,7 +17,7 @@
  *     "storage":   { "driver": "auto", "candidates": ["overlay"],
  *                    "drivers": { "overlay": { "options": { "metacopy": "off" } },
  *                                 "mine": { "file": "/opt/mine.so" } } },
- *     "network":   { "driver": "none", "drivers": {} },
+ *     "network":   { "driver": "bridge", "builtin": ["bridge", "host", "none"], "drivers": {} },
  *     "isolation": { "driver": "native", "drivers": {}, "allow_insecure": false },
  *     "registry":  { "archives": ["oci-layout", "docker-archive"],
  *                    "save": "docker-archive", "drivers": {} },
@@ -46,6 +46,7 @@ enum { CONFIG_SIZE_MAX = 1024 * 1024 }; /* bytes of the file */
 struct config_kind {
 	char *driver;	   /**< default driver, may be "auto"; "" if there is none */
 	char **candidates; /**< storage: in order of preference, for "auto" */
+	char **builtin;	   /**< network: drivers that have a network of their own name */
 	char **archives;   /**< registry: drivers that are asked to read an archive, in order */
 	char *save;	   /**< registry: driver that writes archives */
 	struct record *drivers; /**< object: name -> {"file", "process", "options"}; owned */

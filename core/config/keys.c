@@ -236,7 +236,9 @@ const struct config_key config_keys[] = {
 	 "File and options of storage drivers, by name; see below."},
 
 	{"network", "driver", &type_driver, AT_KIND(BERTH_NETWORK, driver), NULL,
-	 "Network driver of containers that name none."},
+	 "Network of containers that name none, and driver of networks that are created without one."},
+	{"network", "builtin", &type_driver_list, AT_KIND(BERTH_NETWORK, builtin), NULL,
+	 "Drivers that have a network of their own name from the beginning."},
 	{"network", "drivers", &type_entries, AT_KIND(BERTH_NETWORK, drivers), NULL,
 	 "File and options of network drivers, by name."},
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/container/connect.h"
 #include "core/container/make.h"
 
 #include <string.h>
@@ -128,50 +129,6 @@ static void paths_write(struct jw *w, struct container_host *h, const struct con
 	}
 }
 
-static void network_write(struct jw *w, const struct container_row *row)
-{
-	jw_key_object(w, "NetworkSettings");
-	jw_key_str(w, "Bridge", "");
-	jw_key_str(w, "SandboxID", "");
-	jw_key_str(w, "SandboxKey", "");
-	jw_key_object(w, "Ports");
-	jw_object_end(w);
-	jw_key_bool(w, "HairpinMode", false);
-	jw_key_str(w, "LinkLocalIPv6Address", "");
-	jw_key_int(w, "LinkLocalIPv6PrefixLen", 0);
-	jw_key_raw(w, "SecondaryIPAddresses", "null");
-	jw_key_raw(w, "SecondaryIPv6Addresses", "null");
-	jw_key_str(w, "EndpointID", "");
-	jw_key_str(w, "Gateway", "");
-	jw_key_str(w, "GlobalIPv6Address", "");
-	jw_key_int(w, "GlobalIPv6PrefixLen", 0);
-	jw_key_str(w, "IPAddress", "");
-	jw_key_int(w, "IPPrefixLen", 0);
-	jw_key_str(w, "IPv6Gateway", "");
-	jw_key_str(w, "MacAddress", "");
-	jw_key_object(w, "Networks");
-	if (!str_has_prefix(row->network, "container:")) {
-		jw_key_object(w, row->network);
-		jw_key_raw(w, "IPAMConfig", "null");
-		jw_key_raw(w, "Links", "null");
-		jw_key_raw(w, "Aliases", "null");
-		jw_key_str(w, "MacAddress", "");
-		jw_key_raw(w, "DriverOpts", "null");
-		jw_key_str(w, "NetworkID", "");
-		jw_key_str(w, "EndpointID", "");
-		jw_key_str(w, "Gateway", "");
-		jw_key_str(w, "IPAddress", "");
-		jw_key_int(w, "IPPrefixLen", 0);
-		jw_key_str(w, "IPv6Gateway", "");
-		jw_key_str(w, "GlobalIPv6Address", "");
-		jw_key_int(w, "GlobalIPv6PrefixLen", 0);
-		jw_key_raw(w, "DNSNames", "null");
-		jw_object_end(w);
-	}
-	jw_object_end(w);
-	jw_object_end(w);
-}
-
 static int size_write(struct jw *w, struct container_host *h, const struct container_row *row,
 		      struct berth_error *err)
 {
@@ -234,7 +191,8 @@ int container_inspect(struct container_host *h, const char *ref, bool size, stru
 		r = mounts_write(&w, h, row, err);
 	jw_key(&w, "Config");
 	jw_record(&w, config);
-	network_write(&w, row);
+	if (r == 0)
+		r = container_network_show(&w, h, row, err);
 	jw_object_end(&w);
 	if (r == 0)
 		r = str_check(&out, err);

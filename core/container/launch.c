@@ -10,8 +10,8 @@
 #include "base/lock.h"
 #include "base/path.h"
 #include "base/record_write.h"
+#include "core/container/connect.h"
 #include "core/container/userns.h"
-#include "core/network/network.h"
 #include "core/volume/volume.h"
 
 /** What one launch gathers; all of it is given back by launch_done. */
@@ -19,7 +19,9 @@ struct launch {
 	struct container_host *h;
 	struct container_row *row;
 	struct storage *storage;
-	struct network_choice net;
+	struct network_host networks;
+	struct connection_wish wish;
+	struct connection net;
 	struct userns userns;
 	struct spec_mount *mounts;
 	size_t n_mounts;
@@ -31,6 +33,7 @@ struct launch {
 static void launch_done(struct launch *l)
 {
 	spec_mounts_free(l->mounts, l->n_mounts);
+	connection_done(&l->net);
 	userns_close(&l->userns);
 	free(l->join_net);
 	free(l->join_pid);
@@ -130,8 +133,6 @@ static int gather(struct launch *l, struct berth_error *err)
 	l->stdin_once = record_bool_or(record_get(config, "StdinOnce"), false);
 	r = drivers_storage(l->h->drivers, l->row->storage, &l->storage, err);
 	if (r == 0)
-		r = network_choose(l->h->drivers, l->row->network, host_config(l), &l->net, err);
-	if (r == 0)
 		r = join_others(l, err);
 	if (r == 0)
 		r = userns_open(l->h->config, l->h->store,
@@ -149,8 +150,11 @@ static int gather(struct launch *l, struct berth_error *err)
 		r = volume_locate(l->h->store, record_get(l->row->merged, "Volumes"), l->mounts,
 				  l->n_mounts, err);
 	if (r == 0)
-		r = container_files_write(l->h, l->row, l->net.kind == SPEC_NET_HOST, l->state_dir,
-					  err);
+		r = connection_open(&l->networks, &l->wish, &l->net, err);
+	if (r == 0)
+		r = container_files_write(l->h, l->row, &l->net, l->state_dir, err);
+	if (r == 0 && l->net.wants_resolver)
+		r = container_names_write(l->h, l->row, &l->net, l->run_dir, err);
 	return r;
 }
 
@@ -233,6 +237,20 @@ static int send_launch(struct launch *l, int monitor, uint32_t attach,
 			    fds, n, err);
 }
 
+/** Nobody else gets these ports until the container's end. */
+static int send_ports(const struct ports *ports, int monitor, struct berth_error *err)
+{
+	int r = 0;
+
+	for (size_t at = 0; at < ports->n_fds && r == 0; at += MONITOR_FDS_MAX) {
+		size_t n = ports->n_fds - at;
+
+		r = monitor_send(monitor, MONITOR_PORTS, 0, 0, 0, NULL, ports->fds + at,
+				 n < MONITOR_FDS_MAX ? n : MONITOR_FDS_MAX, err);
+	}
+	return r;
+}
+
 /** CREATED has come with the network namespace: connect it, and let the program go. */
 static int connect_and_start(struct launch *l, int monitor, struct monitor_msg *msg,
 			     struct berth_error *err)
@@ -243,10 +261,14 @@ static int connect_and_start(struct launch *l, int monitor, struct monitor_msg *
 		return r;
 	if (msg->n_fds == 0)
 		return berth_fail(err, BERTH_E_INTERNAL, "monitor sent no network namespace");
-	r = network_attach(&l->net, l->row->id,
-			   record_str(record_path(l->row->merged, "Config.Hostname")), msg->fds[0],
-			   l->h->op, err);
+	r = connection_attach(&l->networks, &l->wish, &l->net, msg->fds[0], err);
+	if (r == 0 && l->net.from_driver)
+		r = container_files_write(l->h, l->row, &l->net, l->state_dir, err);
+	if (r == 0 && l->net.wants_resolver)
+		r = container_names_serve(monitor, msg->fds[0], err);
 	monitor_msg_close(msg);
+	if (r == 0)
+		r = send_ports(&l->net.ports, monitor, err);
 	if (r == 0)
 		r = monitor_send(monitor, MONITOR_START, 0, 0, 0, NULL, NULL, 0, err);
 	return r;
@@ -277,6 +299,9 @@ int container_launch(struct container_host *h, struct container_row *row, int mo
 {
 	cleanup_launch struct launch l = {.h = h,
 					  .row = row,
+					  .networks = container_network_host(h),
+					  .wish = container_wish(row),
+					  .net = CONNECTION_INIT,
 					  .userns = USERNS_NONE,
 					  .root = -1,
 					  .run_dir = -1,
@@ -298,8 +323,10 @@ int container_launch(struct container_host *h, struct container_row *row, int mo
 		r = container_pipes_open(attach, l.tty, &pipes, err);
 	if (r == 0)
 		r = send_launch(&l, monitor, attach, &pipes, err);
-	if (r < 0)
+	if (r < 0) {
+		connection_undo(&l.networks, &l.net);
 		return r;
+	}
 	/* the monitor has them now; ours would keep pipes open and the root mounted */
 	close_fd(&pipes.out_w);
 	close_fd(&pipes.err_w);
@@ -310,6 +337,7 @@ int container_launch(struct container_host *h, struct container_row *row, int mo
 	if (r == 0)
 		r = take_started(&l, &monitor, &pipes, &msg, &streams, err);
 	if (r < 0) {
+		connection_undo(&l.networks, &l.net);
 		container_streams_close(&streams);
 		return r;
 	}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/container/connect.h"
 #include "core/container/make.h"
 
 #include <fnmatch.h>
@@ -249,6 +250,7 @@ static int line_write(struct container_host *h, const struct line *l, bool size,
 {
 	cleanup_record struct record *out = record_new_object(), *names = record_new_array();
 	cleanup_record struct record *host = record_new_object(), *net = record_new_object();
+	cleanup_record struct record *ports = NULL, *networks = NULL;
 	cleanup_str struct str status = STR_INIT, name = STR_INIT;
 	int r;
 
@@ -270,7 +272,10 @@ static int line_write(struct container_host *h, const struct line *l, bool size,
 	if (r == 0)
 		r = record_set_int(out, "Created", l->created_ns / CLOCK_SECOND, err);
 	if (r == 0)
-		r = record_set(out, "Ports", record_new_array(), err);
+		r = container_network_list(h, l->id, record_get(l->summary, "ExposedPorts"), &ports,
+					   &networks, err);
+	if (r == 0)
+		r = record_set(out, "Ports", steal_ptr(ports), err);
 	if (r == 0)
 		r = set_copy(out, "Labels", record_get(l->summary, "Labels"), err);
 	if (r == 0)
@@ -289,7 +294,7 @@ static int line_write(struct container_host *h, const struct line *l, bool size,
 	if (r == 0)
 		r = record_set(out, "HostConfig", steal_ptr(host), err);
 	if (r == 0)
-		r = record_set(net, "Networks", record_new_object(), err);
+		r = record_set(net, "Networks", steal_ptr(networks), err);
 	if (r == 0)
 		r = record_set(out, "NetworkSettings", steal_ptr(net), err);
 	if (r == 0)

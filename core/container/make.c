@@ -78,6 +78,32 @@ int container_ensure_layers(struct container_host *h, const struct image *image,
 	return r;
 }
 
+/** Every network has its endpoint's wishes under its own name, the main one too. */
+static int settle_networks(struct record *merged, const char *network, struct berth_error *err)
+{
+	struct record *networking = record_get(merged, "NetworkingConfig");
+	struct record *endpoints = record_get(networking, "EndpointsConfig");
+	struct record *mine;
+	int r = 0;
+
+	if (str_has_prefix(network, "container:"))
+		return 0;
+	if (!networking) {
+		networking = record_new_object();
+		r = record_set(merged, "NetworkingConfig", networking, err);
+	}
+	if (r == 0 && !endpoints) {
+		endpoints = record_new_object();
+		r = record_set(networking, "EndpointsConfig", endpoints, err);
+	}
+	if (r < 0 || record_get(endpoints, network))
+		return r;
+	mine = record_get(endpoints, "default");
+	r = record_set(endpoints, network, mine ? record_ref(mine) : record_new_object(), err);
+	record_unset(endpoints, "default");
+	return r;
+}
+
 /** What depends on this container alone: docker shows it in `inspect`, so it is kept. */
 static int settle(struct container_row *row, const char *network, struct record *warnings,
 		  struct berth_error *err)
@@ -97,6 +123,8 @@ static int settle(struct container_row *row, const char *network, struct record 
 			(void)snprintf(name, sizeof(name), "%.*s", IDENT_SHORT, row->id);
 		r = record_set_str(config, "Hostname", name, err);
 	}
+	if (r == 0)
+		r = settle_networks(row->merged, network, err);
 	for (size_t i = 0; i < record_len(said) && r == 0 && warnings; i++)
 		r = record_append(warnings, record_ref(record_at(said, i)), err);
 	record_unset(row->merged, "Warnings");

@@ -68,8 +68,5 @@ int container_isolation_name(struct container_host *h, const struct record *body
 int container_dir(int base, const char *id, mode_t mode, int *ret_fd, struct berth_error *err);
 #define CONTAINER_PATH_MAX (sizeof("containers/") + 64)
 
-/** Write hosts, hostname and resolv.conf of @row into @dirfd (files.c). */
-int container_files_write(struct container_host *h, const struct container_row *row, bool host_net,
-			  int dirfd, struct berth_error *err);
 
 #endif

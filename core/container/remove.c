@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/container/connect.h"
 #include "core/container/make.h"
 #include "core/container/move.h"
 
@@ -42,6 +43,8 @@ int container_erase(struct container_host *h, const struct container_row *row, i
 		r = remove_dir(h->store->runfd, row->id, err);
 	if (r == 0)
 		r = container_row_delete(h->store, row->id, err);
+	if (r == 0)
+		container_left(h, row->id);
 	if (r == 0)
 		store_lock_drop(h->store, CONTAINER_LOCK, row->id, lock);
 	return r;
@@ -143,6 +146,9 @@ int container_finish(struct container_host *h, const char *id, struct berth_erro
 		return r < 0 ? r : container_erase(h, row, &lock, true, err);
 	}
 	h->store->left_trash |= has_wish(h->store, id); /* tidying moves it */
-	return container_row_ended(h->store, id, CONTAINER_EXITED, (int)code, (uint32_t)flags,
-				   at ? at : clock_now_ns(), NULL, err);
+	r = container_row_ended(h->store, id, CONTAINER_EXITED, (int)code, (uint32_t)flags,
+				at ? at : clock_now_ns(), NULL, err);
+	if (r == 0)
+		container_left(h, id);
+	return r;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/ident.h"
+#include "core/network/endpoint.h"
 
 #define COLUMNS                                                                                    \
 	"id,name,image,state,created_ns,started_ns,finished_ns,pid,exit_code,flags,error,storage," \
@@ -185,6 +186,9 @@ static int summary_of(const struct container_row *row, char **ret, struct berth_
 		r = record_set_str(sum, "Command", str_text(&command), err);
 	if (r == 0)
 		r = record_set_str(sum, "NetworkMode", row->network, err);
+	if (r == 0 && record_len(record_get(config, "ExposedPorts")) > 0)
+		r = record_set(sum, "ExposedPorts", record_ref(record_get(config, "ExposedPorts")),
+			       err);
 	if (r == 0)
 		*ret = record_to_text(sum, RECORD_COMPACT);
 	return r == 0 && !*ret ? berth_fail(err, BERTH_E_NO_MEMORY, "out of memory") : r;
@@ -253,6 +257,11 @@ int container_row_delete(struct store *store, const char *id, struct berth_error
 	if (r == 0)
 		r = db_run(store->db, NULL, err, "DELETE FROM volume_use WHERE container=?1", "s",
 			   id);
+	if (r == 0)
+		r = db_run(store->db, NULL, err,
+			   "DELETE FROM endpoint WHERE container=?1 AND phase='off'", "s", id);
+	if (r == 0)
+		r = endpoints_leave(store, id, err);
 	if (r == 0)
 		r = db_run(store->db, NULL, err, "DELETE FROM move_wish WHERE container=?1", "s",
 			   id);
@@ -345,6 +354,8 @@ int container_row_ended(struct store *store, const char *id, enum container_stat
 			"finished_ns=?5,error=?6 WHERE id=?1 AND state NOT IN('removing','dead')",
 			"ssiiis", id, container_state_name(to), (int64_t)code, (int64_t)flags,
 			at_ns, error);
+	if (r == 0)
+		r = endpoints_leave(store, id, err);
 	if (r == 0)
 		r = db_commit(store->db, DB_LAZY, err);
 	if (r < 0)

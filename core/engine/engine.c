@@ -6,7 +6,9 @@
 
 #include "base/path.h"
 #include "base/process.h"
+#include "core/container/connect.h"
 #include "core/container/move.h"
+#include "core/network/network.h"
 #include "core/volume/volume.h"
 
 enum { EXE_MAX = 4096 };
@@ -162,19 +164,22 @@ static int reclaim_all(struct engine *e, struct berth_error *err)
 
 int engine_tidy(struct engine *e, struct berth_error *err)
 {
+	struct network_host networks = container_network_host(&e->host);
 	int r = move_sweep(&e->host, err);
 
 	if (r == 0)
+		r = network_sweep(&networks, false, err);
+	if (r == 0)
 		r = reclaim_all(e, err);
-	e->store->left_trash = false;
+	e->store->left_trash = e->store->left_endpoints = false;
 	return r == 0 ? db_tidy(e->store->db, true, err) : r;
 }
 
 /** Best effort: what is not tidied now is by the next one. */
-static void tidy_in_background(struct engine *e)
+static void in_background(struct engine *e, const char *group, const char *verb)
 {
-	const char *with[] = {"berth", "--config", e->config->file, "system", "tidy", NULL};
-	const char *plain[] = {"berth", "system", "tidy", NULL};
+	const char *with[] = {"berth", "--config", e->config->file, group, verb, NULL};
+	const char *plain[] = {"berth", group, verb, NULL};
 	struct process_spec spec = {
 		.path = e->program,
 		.argv = (char *const *)(e->config->file ? with : plain),
@@ -191,7 +196,9 @@ void engine_close(struct engine *e)
 	if (!e)
 		return;
 	if (e->store && (e->store->left_trash || db_wants_tidy(e->store->db)))
-		tidy_in_background(e);
+		in_background(e, "system", "tidy");
+	else if (e->store && e->store->left_endpoints)
+		in_background(e, "network", "sweep");
 	close_fd(&e->host.spare_monitor);
 	drivers_free(e->drivers);
 	store_close(e->store);

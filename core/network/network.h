@@ -1,29 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * network: how a container is connected. So far every network is the one of a driver of its name
- * ("none", "host"), or another container's namespace; what users make themselves comes to this
- * room.
+ * network: what networks there are, and the verbs on them. Records in and out have the shapes of
+ * the Engine API 1.50; names, ids and unambiguous prefixes of ids are accepted as @ref.
+ *
+ * A network is a row, what its driver made of it, and a directory <run>/networks/<id>, which says
+ * that the driver has made it since the machine started. Networks that the config names
+ * (network.builtin) are there from the beginning and are made when they are first needed.
+ *
+ * A row that says "making" or "removing", whose lock nobody holds, is half done: network_reconcile
+ * and the next verb on it undo it.
  */
 #ifndef CORE_NETWORK_H
 #define CORE_NETWORK_H
 
-#include "core/container/spec.h"
-#include "core/driver/drivers.h"
+#include "core/network/row.h"
 
-/** What HostConfig.NetworkMode came to. */
-struct network_choice {
-	enum spec_network kind;
-	struct network *driver; /**< NULL with SPEC_NET_PATH; borrowed from drivers */
-	const char *container;	/**< of "container:REF"; borrowed from the mode */
-};
+/** NOT_FOUND: "network x not found". One that the config names is made. */
+int network_find(const struct network_host *h, const char *ref, struct network_row **ret,
+		 struct berth_error *err);
+/** Have its driver make it if it did not since the machine started (@again: in any case). */
+int network_up(const struct network_host *h, struct network_row *row, struct network_use *use,
+	       bool again, struct berth_error *err);
 
-/** NOT_FOUND: "network x not found". UNSUPPORTED: what @host_config asks for (ports) and it cannot.
+/** @body is NetworkCreate; *ret: {"Id", "Warning"}, or with @dry_run what would be made. */
+int network_create(const struct network_host *h, const struct record *body, bool dry_run,
+		   struct record **ret, struct berth_error *err);
+/** BUSY: containers use it. DENIED: one that is always there. */
+int network_remove(const struct network_host *h, const char *ref, struct berth_error *err);
+/** Everything of it away, whatever of it is there; its lock is held, and nothing is attached. */
+int network_erase(const struct network_host *h, const struct network_row *row,
+		  struct berth_error *err);
+/** Array of Network without "Containers"; @filters: id, name, driver, type, label, scope, dangling.
  */
-int network_choose(struct drivers *d, const char *mode, const struct record *host_config,
-		   struct network_choice *ret, struct berth_error *err);
+int network_list(const struct network_host *h, const struct record *filters, struct record **ret,
+		 struct berth_error *err);
+int network_inspect(const struct network_host *h, const char *ref, struct record **ret,
+		    struct berth_error *err);
+/** Those that no container uses; their names into array @deleted. */
+int network_prune(const struct network_host *h, const struct record *filters,
+		  struct record *deleted, struct berth_error *err);
 
-/** Connect the namespace @netns_fd of container @id. */
-int network_attach(const struct network_choice *choice, const char *id, const char *hostname,
-		   int netns_fd, struct berth_op *op, struct berth_error *err);
+/** Let the drivers go of endpoints of containers that have ended. @ports_only: those with ports. */
+int network_sweep(const struct network_host *h, bool ports_only, struct berth_error *err);
+/** Is there something for network_sweep? */
+bool network_has_left(struct store *store);
+/**
+ * Make everything as the database says: half made networks and endpoints of dead containers go, and
+ * each driver puts back what is missing and drops what is not named. *ret_n (may be NULL): networks
+ * that were looked after.
+ */
+int network_reconcile(const struct network_host *h, size_t *ret_n, struct berth_error *err);
 
 #endif

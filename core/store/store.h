@@ -25,6 +25,7 @@ struct store {
 	const struct config *config; /**< borrowed */
 	struct db *db;
 	bool left_trash; /**< storage drivers have something to reclaim, when nobody waits */
+	bool left_endpoints; /**< network drivers have containers to let go of, likewise */
 	int rootfd, runfd; /**< O_PATH-less O_DIRECTORY fds of <root> and <run> */
 };
 
