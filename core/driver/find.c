@@ -202,6 +202,8 @@ int find_driver(const struct config *config, uint32_t kind, const char *name, ch
 					 "a file of your own gets a name by the config: \"%s\": "
 					 "{\"drivers\": {\"NAME\": {\"file\": \"/PATH\"}}}",
 					 config_section(kind));
+		else if (str_has_suffix(name, ".so"))
+			berth_error_hint(err, "a file is named with a slash: './%.60s'", name);
 		return -BERTH_E_INVALID;
 	}
 	file = record_str(record_get(config_driver(config, kind, name), "file"));
