@@ -132,6 +132,9 @@ void nft_set(struct nft *b, uint8_t family, const char *table, const struct nft_
 		put_be32(b, NFTA_SET_DATA_TYPE, set->data_type);
 		put_be32(b, NFTA_SET_DATA_LEN, set->data_len);
 	}
+	/* so that `nft list` reads names of interfaces as such: type 0 (byte order), 4 bytes, 1 */
+	if (set->key_type == NFT_TYPE_IFNAME)
+		mnl_attr_put(b->head, NFTA_SET_USERDATA, 6, "\0\4\1\0\0\0");
 	message_end(b);
 }
 

@@ -37,6 +37,8 @@ struct bridge_net {
 
 int bridge_net_of(struct berth_network *net, const struct berth_net_desc *desc,
 		  struct bridge_net *ret, struct berth_error *err);
+/** Whether it keeps to the grammar of names (berth/driver.h). */
+bool bridge_is_id(const char *s);
 /** Name of an endpoint's interface on the host. */
 void bridge_port_name(const struct berth_endpoint *ep, char out[static IFNAMSIZ]);
 

@@ -6,16 +6,20 @@
 #include "base/str.h"
 #include "bridge.h"
 
+/* FNV-1a: a name for an interface has less room than an id. */
 void bridge_port_name(const struct berth_endpoint *ep, char out[static IFNAMSIZ])
 {
-	(void)snprintf(out, IFNAMSIZ, "bv%.12s", ep->id);
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (const char *s = ep->id; *s; s++)
+		hash = (hash ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+	(void)snprintf(out, IFNAMSIZ, "bv%012llx",
+		       (unsigned long long)(hash & UINT64_C(0xffffffffffff)));
 }
 
 static int check_endpoint(const struct berth_endpoint *ep, struct berth_error *err)
 {
-	size_t n = ep->id ? strspn(ep->id, "0123456789abcdefghijklmnopqrstuvwxyz_.:-") : 0;
-
-	if (n == 0 || n > 128 || ep->id[n])
+	if (!bridge_is_id(ep->id))
 		return berth_fail(err, BERTH_E_INVALID, "'%.64s' is no id of an endpoint",
 				  ep->id ? ep->id : "");
 	if (ep->n_port && ep->port_stride < offsetof(struct berth_port, host))

@@ -25,11 +25,11 @@ int bridge_nft_socket(struct berth_network *net, int *ret_fd, struct berth_error
 
 /* --- names ---------------------------------------------------------------- */
 
-static bool is_id(const char *s)
+bool bridge_is_id(const char *s)
 {
 	size_t n = s ? strspn(s, "0123456789abcdefghijklmnopqrstuvwxyz_.:-") : 0;
 
-	return s && n > 0 && n <= 128 && s[n] == '\0' && *s != '.' && *s != '-';
+	return s && n > 0 && n <= 128 && s[n] == '\0' && !strchr("_.:-", *s);
 }
 
 static bool is_interface_name(const char *s)
@@ -52,7 +52,7 @@ int bridge_net_of(struct berth_network *net, const struct berth_net_desc *desc,
 		.masquerade = !desc->conf || host->conf_bool(desc->conf, "masquerade"),
 		.icc = !desc->conf || host->conf_bool(desc->conf, "icc"),
 	};
-	if (!is_id(desc->id))
+	if (!bridge_is_id(desc->id))
 		return berth_fail(err, BERTH_E_INVALID, "'%.64s' is no id of a network",
 				  desc->id ? desc->id : "");
 	if (name && *name && !is_interface_name(name))

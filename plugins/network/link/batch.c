@@ -88,17 +88,6 @@ static struct nlmsghdr *begin_link(struct link_batch *b, uint16_t type, uint16_t
 	return h;
 }
 
-/* No address of its own making: what it carries is decided elsewhere. */
-static void no_own_v6(struct nlmsghdr *h)
-{
-	struct nlattr *spec = mnl_attr_nest_start(h, IFLA_AF_SPEC);
-	struct nlattr *inet6 = mnl_attr_nest_start(h, AF_INET6);
-
-	mnl_attr_put_u8(h, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-	mnl_attr_nest_end(h, inet6);
-	mnl_attr_nest_end(h, spec);
-}
-
 void link_add_bridge(struct link_batch *b, const char *name, const uint8_t mac[6], uint32_t mtu)
 {
 	struct nlmsghdr *h =
@@ -127,7 +116,6 @@ void link_add_veth(struct link_batch *b, const struct link_veth *v)
 		mnl_attr_put_u32(h, IFLA_MTU, v->mtu);
 	if (v->master)
 		mnl_attr_put_u32(h, IFLA_MASTER, v->master);
-	no_own_v6(h);
 	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
 	mnl_attr_put_strz(h, IFLA_INFO_KIND, "veth");
 	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);

@@ -422,7 +422,7 @@ struct nft {
 	void (*ctx_free)(void *ctx);
 };
 
-enum { NFT_STATELESS = 1 << 1 };
+enum { NFT_STATELESS = 1 << 2 };
 
 static bool load_nft(struct nft *nft)
 {
