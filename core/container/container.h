@@ -194,4 +194,14 @@ int container_recover(struct container_host *h, struct record *findings, struct 
 int container_check(struct container_host *h, bool repair, struct record *findings,
 		    struct berth_error *err);
 
+/**
+ * Connect it to one more network, also while it runs; @config is EndpointSettings, or NULL. EXISTS:
+ * it is. (connect.c)
+ */
+int container_network_connect(struct container_host *h, const char *network, const char *ref,
+			      const struct record *config, struct berth_error *err);
+/** NOT_FOUND: it is not connected; fine with @force. */
+int container_network_disconnect(struct container_host *h, const char *network, const char *ref,
+				 bool force, struct berth_error *err);
+
 #endif

@@ -264,6 +264,13 @@ int engine_inspect(struct engine *e, const char *ref, const char *type, bool siz
 		if (r != -BERTH_E_NOT_FOUND || type)
 			return r;
 	}
+	if (!type || str_eq(type, "network")) {
+		struct network_host networks = container_network_host(&e->host);
+
+		r = network_inspect(&networks, ref, ret, err);
+		if (r != -BERTH_E_NOT_FOUND || type)
+			return r;
+	}
 	if (type)
 		return berth_fail(err, BERTH_E_INVALID, "\"%s\" is not a valid value for --type",
 				  type);

@@ -12,9 +12,15 @@ const struct option inspect_one_options[] = {
 	{0},
 };
 
+const struct option inspect_network_options[] = {
+	{"format", 'f', OPTION_STRING, "'json' or a Go template"},
+	{"verbose", 'v', OPTION_BOOL, NULL, .flags = OPTION_IGNORED},
+	{0},
+};
+
 const struct option inspect_options[] = {
 	{.type = OPTION_TABLE, .table = inspect_one_options},
-	{"type", 0, OPTION_STRING, "Only objects of this type: container, image, volume"},
+	{"type", 0, OPTION_STRING, "Only objects of this type: container, image, volume, network"},
 	{0},
 };
 /* clang-format on */
@@ -135,6 +141,8 @@ static const char *wanted_type(const struct cli *cli, const struct options *o)
 		return "image";
 	if (str_has_prefix(cli->name, "volume "))
 		return "volume";
+	if (str_has_prefix(cli->name, "network "))
+		return "network";
 	return options_str(o, "type");
 }
 

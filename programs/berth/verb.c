@@ -71,6 +71,26 @@ const struct verb verbs[] = {
 	 1, ARGS_ANY, 0, volume_rm_options, volume_rm_verb},
 	{"volume prune", "[OPTIONS]", "Remove unused volumes", SECTION_NONE,
 	 0, 0, 0, prune_all_options, volume_prune_verb},
+	{"network create", "[OPTIONS] NETWORK", "Create a network", SECTION_NONE,
+	 1, 1, 0, network_create_options, network_create_verb},
+	{"network ls|network list", "[OPTIONS]", "List networks", SECTION_NONE,
+	 0, 0, 0, network_list_options, network_list_verb},
+	{"network inspect", "[OPTIONS] NETWORK [NETWORK...]", "Show all about networks", SECTION_NONE,
+	 1, ARGS_ANY, 0, inspect_network_options, inspect_verb},
+	{"network rm|network remove", "[OPTIONS] NETWORK [NETWORK...]", "Remove networks", SECTION_NONE,
+	 1, ARGS_ANY, 0, network_rm_options, network_rm_verb},
+	{"network prune", "[OPTIONS]", "Remove unused networks", SECTION_NONE,
+	 0, 0, 0, prune_options, network_prune_verb},
+	{"network connect", "[OPTIONS] NETWORK CONTAINER", "Connect a container", SECTION_NONE,
+	 2, 2, 0, network_connect_options, network_connect_verb},
+	{"network disconnect", "[OPTIONS] NETWORK CONTAINER", "Disconnect one", SECTION_NONE,
+	 2, 2, 0, network_disconnect_options, network_disconnect_verb},
+	{"network reconcile", "", "Put back what should be there", SECTION_NONE,
+	 0, 0, 0, NULL, network_reconcile_verb},
+	{"network sweep", "", "", SECTION_NONE,
+	 0, 0, VERB_HIDDEN, NULL, network_sweep_verb},
+	{"port|container port", "CONTAINER [PORT[/PROTO]]", "Show where ports are published", SECTION_MORE,
+	 1, 2, 0, NULL, port_verb},
 	{"inspect", "[OPTIONS] NAME|ID [NAME|ID...]", "Show all about objects", SECTION_ENGINE,
 	 1, ARGS_ANY, 0, inspect_options, inspect_verb},
 	{"container inspect", "[OPTIONS] CONTAINER [CONTAINER...]", "Show all about containers", SECTION_NONE,
@@ -114,13 +134,13 @@ const struct verb verbs[] = {
 
 const size_t n_verbs = sizeof(verbs) / sizeof(verbs[0]);
 
-const char *const verb_groups[] = {"container", "image", "volume", "storage", "system", "driver", "config"};
+const char *const verb_groups[] = {"container", "image", "volume", "network", "storage", "system", "driver", "config"};
 const size_t n_verb_groups = sizeof(verb_groups) / sizeof(verb_groups[0]);
 
 /* what people who know docker may try, and we do not have yet */
 static const char *const missing[] = {
-	"build", "builder", "buildx", "checkpoint", "compose",  "context", "events",  "login",	    "logout", "manifest", "network", "node",
-	"plugin",  "port",       "pull",   "push",	  "rename",  "restart",
+	"build", "builder", "buildx", "checkpoint", "compose",  "context", "events",  "login",	    "logout", "manifest", "node",
+	"plugin",       "pull",   "push",	  "rename",  "restart",
 	"search",  "secret", "service",    "stack",  "stats",	  "swarm",   "top",
 	"trust", "update",     };
 

@@ -78,7 +78,16 @@ int inspect_verb(struct cli *cli, const struct options *o);
 int kill_verb(struct cli *cli, const struct options *o);
 int load_verb(struct cli *cli, const struct options *o);
 int logs_verb(struct cli *cli, const struct options *o);
+int network_connect_verb(struct cli *cli, const struct options *o);
+int network_create_verb(struct cli *cli, const struct options *o);
+int network_disconnect_verb(struct cli *cli, const struct options *o);
+int network_list_verb(struct cli *cli, const struct options *o);
+int network_prune_verb(struct cli *cli, const struct options *o);
+int network_reconcile_verb(struct cli *cli, const struct options *o);
+int network_rm_verb(struct cli *cli, const struct options *o);
+int network_sweep_verb(struct cli *cli, const struct options *o);
 int pause_verb(struct cli *cli, const struct options *o);
+int port_verb(struct cli *cli, const struct options *o);
 int ps_verb(struct cli *cli, const struct options *o);
 int rm_verb(struct cli *cli, const struct options *o);
 int rmi_verb(struct cli *cli, const struct options *o);
@@ -108,6 +117,8 @@ extern const struct option attach_options[], commit_options[], cp_options[], exp
 	config_options[], doctor_options[], driver_inspect_options[], driver_test_options[],
 	exec_options[], format_options[], history_options[], images_options[], import_options[],
 	inspect_options[], inspect_one_options[], kill_options[], load_options[], logs_options[],
+	inspect_network_options[], network_connect_options[], network_create_options[],
+	network_disconnect_options[], network_list_options[], network_rm_options[],
 	ps_options[], rm_options[], rmi_options[], run_options[], prune_options[],
 	prune_all_options[], system_prune_options[], volume_create_options[], volume_list_options[],
 	volume_rm_options[], df_options[], storage_list_options[], storage_migrate_options[],
