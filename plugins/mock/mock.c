@@ -288,3 +288,19 @@ int mock_probe(const struct berth_host *host, const struct berth_conf *conf, int
 	return host->finding(findings, BERTH_FINDING_OK, "mock.ready", "a mock works everywhere",
 			     NULL);
 }
+
+int mock_check_format(int state_fd, struct berth_error *err)
+{
+	static const char format[] = "mock 1\n";
+	cleanup_free char *text = NULL;
+	struct berth_error why;
+	int r = state_read(state_fd, "format", 64, &text, NULL, &why);
+
+	if (r == -BERTH_E_NOT_FOUND)
+		return state_replace(state_fd, "format", 0644, format, strlen(format), 0, err);
+	if (r == 0 && !str_eq(text, format))
+		return berth_fail(err, BERTH_E_CORRUPT, "its state is of another format");
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}

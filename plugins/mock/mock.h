@@ -69,6 +69,8 @@ int mock_call(struct mock *m, const struct record **ret_fault, struct berth_erro
 	      const char *call, const char *fmt, ...) BERTH_PRINTF(5, 6);
 /** INVALID if @name is no name that drivers are given. */
 int mock_check_name(const char *name, struct berth_error *err);
+/** The state directory is ours, or empty and becomes so. CORRUPT: of another format. */
+int mock_check_format(int state_fd, struct berth_error *err);
 /** A number of the scenario. */
 int64_t mock_number(const struct mock *m, const char *path, int64_t fallback);
 

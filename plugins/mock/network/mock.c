@@ -297,6 +297,8 @@ static int open_driver(const struct berth_host *host, const struct berth_conf *c
 	if (r == 0)
 		r = mock_call(&net->mock, NULL, err, "open", "%s", "");
 	if (r == 0)
+		r = mock_check_format(state_fd, err);
+	if (r == 0)
 		r = state_mkdirs(state_fd, "networks", 0755, &net->networks, err);
 	if (r == 0)
 		r = state_mkdirs(state_fd, "endpoints", 0755, &net->endpoints, err);

@@ -20,7 +20,6 @@
 #include "copy.h"
 
 #define LOCK_OF_ALL "all" /* shared by who stands on a layer, exclusive for who removes one */
-#define FORMAT	    "mock 1\n"
 
 struct berth_storage {
 	struct mock mock;
@@ -514,21 +513,6 @@ static int mock_reclaim(struct berth_storage *st, struct berth_op *op, uint64_t 
 	return r;
 }
 
-static int check_format(const struct berth_storage *st, struct berth_error *err)
-{
-	cleanup_free char *text = NULL;
-	struct berth_error why;
-	int r = state_read(st->state, "format", 64, &text, NULL, &why);
-
-	if (r == -BERTH_E_NOT_FOUND)
-		return state_replace(st->state, "format", 0644, FORMAT, strlen(FORMAT), 0, err);
-	if (r == 0 && !str_eq(text, FORMAT))
-		return berth_fail(err, BERTH_E_CORRUPT, "its state is of another format");
-	if (r < 0 && err)
-		*err = why;
-	return r;
-}
-
 static int open_state(struct berth_storage *st, int state_fd, struct berth_error *err)
 {
 	static const char *const folders[] = {"layers", "views", "making", "locks"};
@@ -538,7 +522,7 @@ static int open_state(struct berth_storage *st, int state_fd, struct berth_error
 	st->state = fcntl(state_fd, F_DUPFD_CLOEXEC, 3);
 	if (st->state < 0)
 		return berth_fail_errno(err, errno, "keep the state directory");
-	r = check_format(st, err);
+	r = mock_check_format(st->state, err);
 	for (size_t i = 0; r == 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
 		r = state_mkdir(st->state, folders[i], 0755, STATE_EXIST_OK, err);
 	if (r == 0)

@@ -217,6 +217,7 @@ START_TEST(an_attach_without_a_namespace_is_invalid_and_leaves_nothing)
 	struct box b;
 
 	nw_needs_attach();
+	nw_needs_real();
 	nw_open(&m);
 	nw_wire(&w, 1);
 	ck_ok(nw_create(&m, &w));
