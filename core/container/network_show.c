@@ -163,8 +163,8 @@ int container_network_show(struct jw *w, struct container_host *h, const struct 
 
 	if (r < 0)
 		return r;
-	/* docker fills the fields of old for its default network only */
-	if (eps.n > 0 && str_eq(row->network, h->config->kind[BERTH_NETWORK].driver))
+	/* docker fills the fields of old for a network that is always there only */
+	if (eps.n > 0 && strv_has(h->config->kind[BERTH_NETWORK].builtin, row->network))
 		main = eps.list[0];
 	if (row->state & CONTAINER_ALIVE)
 		(void)snprintf(key, sizeof(key), "/proc/%lld/ns/net", (long long)row->pid);

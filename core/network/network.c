@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/network/network.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -184,6 +185,14 @@ int network_find(const struct network_host *h, const char *ref, struct network_r
 /* --- create -------------------------------------------------------------------------------------
  */
 
+/** As a container's; one letter is enough here. */
+static bool is_name(const char *name)
+{
+	return ident_is_name(name) ||
+	       (name[0] && !name[1] &&
+		(isalpha((unsigned char)*name) || isdigit((unsigned char)*name)));
+}
+
 static int check_body(const struct network_host *h, const struct record *body,
 		      struct network **ret_driver, struct berth_error *err)
 {
@@ -192,7 +201,7 @@ static int check_body(const struct network_host *h, const struct record *body,
 	bool v6 = record_bool_or(record_get(body, "EnableIPv6"), false);
 	int r;
 
-	if (!ident_is_name(name))
+	if (!is_name(name))
 		return berth_fail(
 			err, BERTH_E_INVALID,
 			"invalid network name '%.64s': only [a-zA-Z0-9][a-zA-Z0-9_.-] are "

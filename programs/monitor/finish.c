@@ -132,8 +132,9 @@ static void remove_run_dir(struct monitor *m)
 
 void finish_tidy(struct monitor *m)
 {
-	static const char *const files[] = {MONITOR_SPEC, MONITOR_SOCKET, MONITOR_EXIT,
-					    MONITOR_SANDBOX, MONITOR_LOCK};
+	static const char *const files[] = {MONITOR_SPEC,    MONITOR_SOCKET, MONITOR_EXIT,
+					    MONITOR_SANDBOX, "resolver",     "names",
+					    MONITOR_LOCK};
 
 	ports_close(m);
 	if (m->run_dir < 0)
