@@ -12,6 +12,7 @@
 #include "base/msg.h"
 #include "base/path.h"
 #include "base/process.h"
+#include "core/driver/trace.h"
 
 /** Of a monitor; starting a process in a container that is short of everything takes its time. */
 enum { ANSWER_SECONDS = 60, PTY_NAME_MAX = 256 };
@@ -161,8 +162,9 @@ int monitor_spawn(struct container_host *h, const char *isolation, int *ret_fd,
 	if (r < 0)
 		return r;
 	{
-		const int fds[] = {-1, -1, log_enabled(BERTH_LOG_DEBUG) ? STDERR_FILENO : -1,
-				   pair[1]};
+		const int fds[] = {
+			-1, -1, log_enabled(BERTH_LOG_DEBUG) || trace_is_on() ? STDERR_FILENO : -1,
+			pair[1]};
 		struct process_spec spec = {
 			.path = h->monitor,
 			.argv = (char *const *)argv,

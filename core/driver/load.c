@@ -9,6 +9,7 @@
 #include "core/driver/options.h"
 #include "core/driver/trial.h"
 #include "core/driver/trust.h"
+#include "core/driver/trace.h"
 
 /* A driver file on its way in. */
 struct entrant {
@@ -31,6 +32,7 @@ void loaded_free(struct loaded *l)
 		return;
 	if (l->is_open)
 		l->head.close(l->instance);
+	trace_detach(l);
 	conf_free(l->conf);
 	free(l->path);
 	free(l);

@@ -24,6 +24,7 @@ struct loaded {
 	struct berth_conf *conf;
 	bool is_open;
 	void *instance;
+	void *traced; /* what stands between callers and the driver (trace.h), or NULL */
 	union {
 		struct storage storage;
 		struct network network;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/path.h"
+#include "core/driver/trace.h"
 
 enum {
 	ROOT_MODE = 0711, /* containers' users need to get through to volumes */
@@ -166,7 +167,7 @@ static int open_loaded(struct drivers *d, struct loaded *l, struct berth_error *
 	l->instance = instance;
 	l->is_open = true;
 	publish(l);
-	return 0;
+	return trace_is_on() ? trace_attach(l, err) : 0;
 }
 
 int driver_open(struct drivers *d, uint32_t kind, const char *name, struct loaded **ret,

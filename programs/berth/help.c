@@ -12,6 +12,7 @@ const struct option global_options[] = {
 	{"debug", 'D', OPTION_BOOL, "Log what is done to stderr"},
 	{"host", 'H', OPTION_LIST, NULL, .flags = OPTION_HIDDEN},
 	{"log-level", 'l', OPTION_STRING, "Log up to this: error, warn, info, debug", "level"},
+	{"trace", 0, OPTION_BOOL, "Tell of each call of a driver on stderr"},
 	{"version", 'v', OPTION_BOOL, "Show the version"},
 	{0},
 };

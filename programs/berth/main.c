@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/driver/trace.h"
 #include "verb.h"
 
 static int print_version(struct cli *cli)
@@ -106,6 +107,8 @@ static int set_globals(struct cli *cli, const struct options *o, struct berth_er
 	int number = options_bool(o, "debug") ? BERTH_LOG_DEBUG : 0;
 
 	cli->config_file = options_str(o, "config");
+	if (options_bool(o, "trace"))
+		trace_switch_on();
 	if (options_last(o, "host"))
 		return berth_fail(
 			err, BERTH_E_UNSUPPORTED,
