@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { THREAD_STACK = 64 * 1024 };
@@ -79,4 +80,12 @@ int netns_socket(int netns_fd, int domain, int type, int protocol, int *ret_fd,
 		return berth_fail_errno(err, in.sys_errno, "%s", in.failed);
 	*ret_fd = in.fd;
 	return 0;
+}
+
+bool netns_is_own(int netns_fd)
+{
+	struct stat own, other;
+
+	return stat("/proc/thread-self/ns/net", &own) == 0 && fstat(netns_fd, &other) == 0 &&
+	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }

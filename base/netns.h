@@ -14,4 +14,7 @@
 int netns_socket(int netns_fd, int domain, int type, int protocol, int *ret_fd,
 		 struct berth_error *err);
 
+/** Whether @netns_fd is the caller's own namespace; false if that cannot be told. */
+bool netns_is_own(int netns_fd);
+
 #endif

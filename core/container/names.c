@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names that a container asks for: how, and at which sockets. */
 #include "base/path.h"
+#include "base/netns.h"
 #include "core/container/connect.h"
 #include "core/container/monitor.h"
 #include "core/network/address.h"
@@ -61,8 +62,12 @@ int container_names_write(struct container_host *h, const struct container_row *
 int container_names_serve(int monitor, int netns_fd, struct berth_error *err)
 {
 	int fds[2] = {-1, -1};
-	int r = names_sockets(netns_fd, fds, err);
+	int r;
 
+	/* an isolation driver that keeps nothing apart: the machine resolves names there */
+	if (netns_is_own(netns_fd))
+		return 0;
+	r = names_sockets(netns_fd, fds, err);
 	if (r < 0)
 		return r;
 	r = monitor_send(monitor, MONITOR_NAMES, 0, 0, 0, NULL, fds, 2, err);
