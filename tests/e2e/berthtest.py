@@ -96,6 +96,8 @@ class Engine:
             "root": self.root,
             "run": self.run_dir,
             "driver_dirs": dirs,
+            # nothing of the machine's own network is touched unless a test asks for it
+            "network": {"driver": "none"},
             "containers": {"cgroup_parent": self.cgroup, "stop_timeout": "3s"},
         }
         self.merge(config or {})
