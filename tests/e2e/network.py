@@ -14,7 +14,7 @@ try:
     isolate()
 except Skip as why:
     print(f"1..0 # SKIP {why}")
-    raise SystemExit(77)
+    raise SystemExit(0)
 e = Engine({"network": {"driver": "bridge"}}, name="net")
 e.busybox()
 neighbour = Neighbour()
