@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/path.h"
 #include "base/process.h"
 #include "core/container/connect.h"
@@ -89,6 +90,17 @@ static int overrides(struct engine *e, const struct engine_options *o, struct be
 	return r;
 }
 
+/** A driver had to make again what somebody took away: others' part of it is put back later. */
+static void driver_event(void *arg, const char *driver, const char *topic, struct berth_str json)
+{
+	struct engine *e = arg;
+
+	if (str_eq(topic, "network.rebuilt"))
+		e->network_rebuilt = true;
+	log_debug("driver.event", "driver=%s topic='%s' json=%.*s", driver, topic, (int)json.n,
+		  json.p);
+}
+
 int engine_open(const struct engine_options *options, struct engine **ret, struct berth_error *err)
 {
 	cleanup_engine struct engine *e = calloc(1, sizeof(*e));
@@ -124,6 +136,7 @@ int engine_open(const struct engine_options *options, struct engine **ret, struc
 		.config_file = e->config_path,
 		.spare_monitor = -1,
 	};
+	drivers_set_event(e->drivers, driver_event, e);
 	*ret = steal_ptr(e);
 	return 0;
 }
@@ -197,7 +210,9 @@ void engine_close(struct engine *e)
 		return;
 	if (e->store && (e->store->left_trash || db_wants_tidy(e->store->db)))
 		in_background(e, "system", "tidy");
-	else if (e->store && e->store->left_endpoints)
+	if (e->store && e->network_rebuilt)
+		in_background(e, "network", "reconcile");
+	else if (e->store && e->store->left_endpoints && !e->store->left_trash)
 		in_background(e, "network", "sweep");
 	close_fd(&e->host.spare_monitor);
 	drivers_free(e->drivers);

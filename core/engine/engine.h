@@ -27,6 +27,7 @@ struct engine {
 	struct store *store; /**< NULL before engine_ready */
 	struct berth_op *op; /**< engine_cancel cancels it */
 	struct container_host host;
+	bool network_rebuilt; /**< a network driver found its rules gone: reconcile */
 	char *config_path; /* absolute, or NULL */
 	char *program, *monitor, *init;
 };

@@ -268,7 +268,7 @@ def what_somebody_took_away_is_put_back():
     equal(get(f"http://{HOST4}:8085/", at=neighbour), "hello\n")
     nft("flush ruleset")
     e.ok("run", "--rm", "busybox", "true")
-    equal(get(f"http://{HOST4}:8085/", at=neighbour), "hello\n", "the next start put nothing back")
+    check(e.settle(lambda: get(f"http://{HOST4}:8085/", at=neighbour, seconds=1) == "hello\n"), "the next start put nothing back")
     gone("web")
 
 

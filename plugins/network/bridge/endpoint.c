@@ -61,6 +61,9 @@ static int need_network(struct berth_network *net, const struct berth_net_desc *
 	if (r < 0 || there)
 		return r;
 	r = bridge_create(net, desc, NULL, err);
+	/* what else was there is gone as well: the engine knows what that was */
+	if (r == 0)
+		(void)net->host->event(net->host, "network.rebuilt", (struct berth_str){"{}", 2});
 	return r < 0 ? r : link_find(fd, n->name, ret, err);
 }
 
