@@ -181,7 +181,7 @@ int engine_tidy(struct engine *e, struct berth_error *err)
 	int r = move_sweep(&e->host, err);
 
 	if (r == 0)
-		r = network_sweep(&networks, false, err);
+		r = network_sweep(&networks, err);
 	if (r == 0)
 		r = reclaim_all(e, err);
 	e->store->left_trash = e->store->left_endpoints = false;

@@ -323,7 +323,7 @@ static int reserve_ports(const struct network_host *h, const struct connection_w
 		r = ports_write(&c->ports, &out->ep->ports, err);
 	/* what was published there before may not have been taken back yet */
 	if (r == 0)
-		r = network_sweep(h, true, err);
+		r = network_free_ports(h, out->ep->ports, err);
 	return r;
 }
 
@@ -424,7 +424,7 @@ static int open_endpoints(const struct network_host *h, const struct connection_
 		return r;
 	r = insert_all(h, c, &before, err);
 	if (r == -BERTH_E_FULL && network_has_left(h->store)) {
-		r = network_sweep(h, false, err);
+		r = network_sweep(h, err);
 		if (r == 0)
 			r = insert_all(h, c, &before, err);
 	}

@@ -380,7 +380,7 @@ int network_remove(const struct network_host *h, const char *ref, struct berth_e
 	if (r == 0)
 		r = check_unused(h, row, err);
 	if (r == 0)
-		r = network_sweep(h, false, err);
+		r = network_sweep(h, err);
 	if (r == 0)
 		r = network_row_phase(h->store, row->id, "removing", NULL, err);
 	if (r == 0)

@@ -40,8 +40,11 @@ int network_inspect(const struct network_host *h, const char *ref, struct record
 int network_prune(const struct network_host *h, const struct record *filters,
 		  struct record *deleted, struct berth_error *err);
 
-/** Let the drivers go of endpoints of containers that have ended. @ports_only: those with ports. */
-int network_sweep(const struct network_host *h, bool ports_only, struct berth_error *err);
+/** Let the drivers go of endpoints of containers that have ended. */
+int network_sweep(const struct network_host *h, struct berth_error *err);
+/** Of those let the ones at least not publish what is in @ports (of ports_write) any more. */
+int network_free_ports(const struct network_host *h, const struct record *ports,
+		       struct berth_error *err);
 /** Is there something for network_sweep? */
 bool network_has_left(struct store *store);
 /**

@@ -51,15 +51,66 @@ static int drop_halves(const struct network_host *h, struct berth_error *err)
 	return r;
 }
 
-int network_sweep(const struct network_host *h, bool ports_only, struct berth_error *err)
+int network_sweep(const struct network_host *h, struct berth_error *err)
 {
 	cleanup_endpoints struct endpoints eps = {0};
 	int r = endpoints_in_phase(h->store, "leaving", &eps, err);
 
 	for (size_t i = 0; i < eps.n && r == 0; i++)
-		if (!ports_only || record_len(eps.list[i]->ports) > 0)
+		r = connection_release(h, eps.list[i], err);
+	return r < 0 ? r : drop_halves(h, err);
+}
+
+static bool share_port(const struct record *a, const struct record *b)
+{
+	for (size_t i = 0; i < record_len(a); i++)
+		for (size_t k = 0; k < record_len(b); k++) {
+			const struct record *x = record_at(a, i), *y = record_at(b, k);
+
+			if (record_int_or(record_get(x, "PublicPort"), 0) ==
+				    record_int_or(record_get(y, "PublicPort"), 0) &&
+			    str_eq(record_str(record_get(x, "Type")),
+				   record_str(record_get(y, "Type"))))
+				return true;
+		}
+	return false;
+}
+
+static int publish_nothing(const struct network_host *h, const struct endpoint *ep,
+			   struct berth_error *err)
+{
+	cleanup_endpoint_call struct endpoint_call call = {0};
+	cleanup_network_row struct network_row *row = NULL;
+	cleanup_network_use struct network_use use = {0};
+	int r = network_row_find(h->store, ep->network, &row, err);
+
+	if (r == 0)
+		r = network_use_open(h, row, &use, err);
+	if (r == 0)
+		r = endpoint_call_open(ep, -1, NULL, &call, err);
+	if (r < 0)
+		return r;
+	call.ep.port = NULL;
+	call.ep.n_port = 0;
+	return use.driver->ops.publish(use.driver->net, &use.desc, &call.ep, err);
+}
+
+int network_free_ports(const struct network_host *h, const struct record *ports,
+		       struct berth_error *err)
+{
+	cleanup_endpoints struct endpoints eps = {0};
+	int r = endpoints_in_phase(h->store, "leaving", &eps, err);
+
+	for (size_t i = 0; i < eps.n && r == 0; i++) {
+		if (!share_port(eps.list[i]->ports, ports))
+			continue;
+		/* that is quick; its interface takes the kernel longer, and may go later */
+		r = publish_nothing(h, eps.list[i], NULL);
+		/* or somebody is just at it: wait for him */
+		if (r < 0)
 			r = connection_release(h, eps.list[i], err);
-	return r < 0 || ports_only ? r : drop_halves(h, err);
+	}
+	return r;
 }
 
 /* --- everything ---------------------------------------------------------------------------------
@@ -223,7 +274,7 @@ int network_reconcile(const struct network_host *h, size_t *ret_n, struct berth_
 	int r = find_dead(h, err);
 
 	if (r == 0)
-		r = network_sweep(h, false, err);
+		r = network_sweep(h, err);
 	/* nobody attaches anything that the drivers would not find in the list */
 	if (r == 0)
 		r = store_lock(h->store, "network-drivers", "all", false, &lock, err);

@@ -40,6 +40,10 @@ def interfaces():
     return re.findall(r"^\d+: (\S+?)@", sh("ip", "-o", "link", "show", "type", "veth"), re.M)
 
 
+def state():
+    return re.findall(r"^\d+: ([^:@]+)", sh("ip", "-o", "link"), re.M), e.ok("network", "ls", "-q")
+
+
 def gone(*names):
     e.ok("rm", "-f", *names)
 
@@ -284,7 +288,8 @@ def a_dry_run_makes_nothing():
 @test
 def bad_input_is_refused_in_one_line_and_leaves_nothing():
     e.ok("network", "create", "--subnet", "10.94.0.0/29", "--gateway", "10.94.0.1", "tiny")
-    before = sh("ip", "-o", "link"), e.ok("network", "ls", "-q")
+    e.settle(lambda: interfaces() == ["lan0"])
+    before = state()
     for flags, words in [
         (["--subnet", "10.94.0.0/24", "x1"], "overlaps"),
         (["--subnet", "10.94.0", "x2"], "invalid subnet"),
@@ -324,7 +329,7 @@ def bad_input_is_refused_in_one_line_and_leaves_nothing():
     one_line(e.berth("network", "rm", "bridge"), 1)
     one_line(e.berth("network", "rm", "nosuch"), 1)
     gone(*[f"t{i}x" for i in range(5)])
-    check(e.settle(lambda: (sh("ip", "-o", "link"), e.ok("network", "ls", "-q")) == before), "something is left")
+    check(e.settle(lambda: state() == before), f"{state()} is left, there was {before}")
     e.ok("network", "rm", "tiny")
 
 
