@@ -13,6 +13,7 @@
 enum {
 	MESSAGE_MAX = 4096, /* none of ours is longer */
 	ANSWER_MAX = 65536,
+	TRIES = 100, /* to list what others change */
 };
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -395,27 +396,66 @@ int nft_commit(struct nft *b, int fd, uint32_t *ret_failed)
 
 /* --- questions -------------------------------------------------------------------------------- */
 
-/* Send what is in @b, and hand each answer to @fn until the last. 0, -errno, or what @fn says. */
+/* The answer to a dump, grown as it comes. */
+struct answer {
+	char *bytes;
+	size_t n, room;
+};
+
+/* 0, or an errno; EINTR: the rules changed meanwhile. */
+static int read_dump(struct nft *b, int fd, struct answer *to)
+{
+	bool torn = false;
+	int r = send_all(fd, (const char *)b->head, b->head->nlmsg_len);
+
+	to->n = 0;
+	while (r == 0) {
+		const struct nlmsghdr *h;
+		ssize_t n;
+		int left;
+
+		if (to->room - to->n < ANSWER_MAX) {
+			size_t room = to->room + 2 * ANSWER_MAX;
+			char *more = realloc(to->bytes, room);
+
+			if (!more)
+				return ENOMEM;
+			to->bytes = more;
+			to->room = room;
+		}
+		n = recv(fd, to->bytes + to->n, ANSWER_MAX, 0);
+		if (n < 0)
+			return errno;
+		left = (int)n;
+		for (h = (const void *)(to->bytes + to->n); mnl_nlmsg_ok(h, left);
+		     h = mnl_nlmsg_next(h, &left)) {
+			torn |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+			if (h->nlmsg_type == NLMSG_DONE)
+				return torn ? EINTR : 0;
+			if (h->nlmsg_type == NLMSG_ERROR)
+				return -((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
+		}
+		to->n += (size_t)n;
+	}
+	return r;
+}
+
+/* Ask what is in @b, and hand each answer to @fn when all are there. 0 or -errno. */
 static int ask(struct nft *b, int fd, mnl_cb_t fn, void *arg)
 {
-	char *answer;
-	uint32_t seq = b->head->nlmsg_seq;
-	int r = b->failed ? ENOMEM : send_all(fd, (const char *)b->head, b->head->nlmsg_len);
+	struct answer all = {0};
+	const struct nlmsghdr *h;
+	int r = b->failed ? ENOMEM : EINTR, left;
 
-	if (r)
-		return -r;
-	answer = malloc(ANSWER_MAX);
-	if (!answer)
-		return -ENOMEM;
-	do {
-		ssize_t n = recv(fd, answer, ANSWER_MAX, 0);
-
-		r = n < 0 ? -errno : mnl_cb_run(answer, (size_t)n, seq, 0, fn, arg);
-		if (n >= 0 && r < 0 && r >= -1)
-			r = -errno;
-	} while (r == MNL_CB_OK);
-	free(answer);
-	return r;
+	/* where others change rules, one moment is caught sooner or later */
+	for (int i = 0; i < TRIES && r == EINTR; i++)
+		r = read_dump(b, fd, &all);
+	left = (int)all.n;
+	for (h = (const void *)all.bytes; r == 0 && left > 0 && mnl_nlmsg_ok(h, left);
+	     h = mnl_nlmsg_next(h, &left))
+		(void)fn(h, arg);
+	free(all.bytes);
+	return -r;
 }
 
 int nft_has_table(int fd, uint8_t family, const char *table)
@@ -497,7 +537,7 @@ static int on_elements(const struct nlmsghdr *head, void *arg)
 		mnl_attr_for_each_nested(elem, attr) if (all->result == 0) all->result =
 			tell_element(all, elem);
 	}
-	return MNL_CB_OK; /* the rest is read in any case, or it would be the next answer */
+	return MNL_CB_OK;
 }
 
 int nft_each_element(int fd, uint8_t family, const char *table, const char *set, nft_element_fn fn,

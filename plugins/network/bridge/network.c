@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/str.h"
 #include "bridge.h"
 
 #define DEFAULT_NAME "berth0"
+
+enum { TRIES = 100 };
 
 int bridge_route_socket(struct berth_network *net, int netns, int *ret_fd, struct berth_error *err)
 {
@@ -94,23 +97,14 @@ static int check_subnets(const struct berth_net_desc *desc, struct berth_error *
 	return 0;
 }
 
-/* The bridge, ours, with its index. A new one if there is none. */
-static int find_or_make(const struct bridge_net *n, const struct berth_net_desc *desc, int fd,
-			struct link *ret, struct berth_error *err)
+static int make_bridge(const struct bridge_net *n, const struct berth_net_desc *desc, int fd,
+		       struct berth_error *err)
 {
 	cleanup_link_batch struct link_batch *b = NULL;
 	struct link_change change = {.name = n->name, .alias = n->alias, .up = true};
 	uint8_t mac[6];
-	int r = link_find(fd, n->name, ret, NULL);
+	int r;
 
-	if (r == 0 && str_eq(ret->kind, "bridge") && str_eq(ret->alias, n->alias))
-		return 0;
-	if (r == 0) {
-		r = berth_fail(err, BERTH_E_EXISTS,
-			       "there is an interface '%s' already, which is not ours", n->name);
-		berth_error_hint(err, "give the bridge another name: -o name=NAME");
-		return r;
-	}
 	if (getrandom(mac, sizeof(mac), 0) != sizeof(mac))
 		return berth_fail_errno(err, errno, "get random bytes");
 	mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02); /* of this machine's own making, for one */
@@ -119,8 +113,41 @@ static int find_or_make(const struct bridge_net *n, const struct berth_net_desc 
 		return r;
 	link_add_bridge(b, n->name, mac, desc->mtu);
 	link_change(b, &change);
-	r = link_run(b, fd, err);
-	return r < 0 ? r : link_find(fd, n->name, ret, err);
+	return link_run(b, fd, err);
+}
+
+/* The bridge, ours, with its index. A new one if there is none. */
+static int find_or_make(const struct bridge_net *n, const struct berth_net_desc *desc, int fd,
+			struct link *ret, struct berth_error *err)
+{
+	const struct timespec pause = {.tv_nsec = 2 * 1000000L};
+	int r;
+
+	/* another process may be making it now: it has no alias for a moment, or comes first */
+	for (int i = 0; i < TRIES; i++) {
+		struct berth_error why = {0};
+
+		r = link_find(fd, n->name, ret, &why);
+		if (r == -BERTH_E_NOT_FOUND) {
+			r = make_bridge(n, desc, fd, &why);
+			if (r == 0 || r == -BERTH_E_EXISTS)
+				continue;
+		}
+		if (r < 0) {
+			if (err)
+				*err = why;
+			return r;
+		}
+		if (!str_eq(ret->kind, "bridge") || (*ret->alias && !str_eq(ret->alias, n->alias)))
+			break;
+		if (*ret->alias)
+			return 0;
+		(void)nanosleep(&pause, NULL);
+	}
+	r = berth_fail(err, BERTH_E_EXISTS, "there is an interface '%s' already, which is not ours",
+		       n->name);
+	berth_error_hint(err, "give the bridge another name: -o name=NAME");
+	return r;
 }
 
 /* An address that the bridge has, which it should not have, is taken away. */

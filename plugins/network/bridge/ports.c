@@ -203,6 +203,11 @@ static int keep(struct found *f, const struct nft_element *e, bool wanted)
 {
 	struct entry *to;
 
+	/* while others change the map, the kernel may list an element twice */
+	for (size_t i = 0; i < f->n; i++)
+		if (strcmp(f->entry[i].map, f->map) == 0 && f->entry[i].key_len == e->key_len &&
+		    memcmp(f->entry[i].key, e->key, e->key_len) == 0)
+			return 0;
 	if (f->n == f->room) {
 		size_t room = f->room ? 2 * f->room : 32;
 		struct entry *more = reallocarray(f->entry, room, sizeof(*more));

@@ -142,7 +142,8 @@ void link_add_vlan(struct link_batch *b, const struct link_vlan *v)
 
 	mnl_attr_put_strz(h, IFLA_IFNAME, v->name);
 	mnl_attr_put_u32(h, IFLA_LINK, (uint32_t)v->parent);
-	mnl_attr_put_u32(h, IFLA_NET_NS_FD, (uint32_t)v->netns);
+	if (v->netns >= 0)
+		mnl_attr_put_u32(h, IFLA_NET_NS_FD, (uint32_t)v->netns);
 	if (v->mac)
 		mnl_attr_put(h, IFLA_ADDRESS, 6, v->mac);
 	if (v->mtu)

@@ -12,6 +12,7 @@
 
 #include <net/if.h>
 
+#include "base/cleanup.h"
 #include "berth/network.h"
 
 #define LINK_ALIAS	    "berth:"
@@ -41,7 +42,7 @@ void link_add_veth(struct link_batch *b, const struct link_veth *v);
 /** "macvlan" or "ipvlan" on interface @parent, made in namespace @netns. */
 struct link_vlan {
 	const char *kind, *name;
-	int parent, netns;
+	int parent, netns;  /* netns -1: here */
 	const uint8_t *mac; /* NULL: random, or (ipvlan) the parent's */
 	uint32_t mtu, mode; /* of its kind */
 };

@@ -7,9 +7,10 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/str.h"
 #include "link.h"
 
-enum { ANSWER_MAX = 64 * 1024, REQUEST_MAX = 256 };
+enum { ANSWER_MAX = 64 * 1024, REQUEST_MAX = 256, TRIES = 100 };
 
 const char *link_addr_text(const struct berth_addr *addr, bool prefix)
 {
@@ -101,29 +102,57 @@ int link_find(int fd, const char *name, struct link *ret, struct berth_error *er
 
 /* --- dumps ---------------------------------------------------------------- */
 
-/* All answers are read, whatever @fn says: the socket is used again. */
-static int dump(int fd, uint16_t type, size_t head, mnl_cb_t fn, void *arg, struct berth_error *err)
+/* The whole answer to a dump, message after message, of one moment. EINTR: it changed meanwhile. */
+static int read_dump(int fd, uint16_t type, size_t head, struct str *out)
 {
 	char request[REQUEST_MAX] __attribute__((aligned(4)));
 	struct nlmsghdr *h = mnl_nlmsg_put_header(request);
-	cleanup_free char *answer = malloc(ANSWER_MAX);
-	int r = MNL_CB_OK;
+	bool torn = false;
 
-	if (!answer)
-		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	h->nlmsg_type = type;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	(void)mnl_nlmsg_put_extra_header(h, head);
 	if (send(fd, request, h->nlmsg_len, 0) < 0)
-		return berth_fail_errno(err, errno, "list the network");
-	while (r == MNL_CB_OK) {
-		ssize_t n = recv(fd, answer, ANSWER_MAX, 0);
+		return errno;
+	for (;;) {
+		char *room = str_room(out, ANSWER_MAX);
+		ssize_t n = room ? recv(fd, room, ANSWER_MAX, 0) : -1;
+		int left = (int)n;
 
 		if (n < 0)
-			return berth_fail_errno(err, errno, "list the network");
-		r = mnl_cb_run(answer, (size_t)n, 0, 0, fn, arg);
+			return room ? errno : ENOMEM;
+		for (h = (struct nlmsghdr *)(void *)room; mnl_nlmsg_ok(h, left);
+		     h = mnl_nlmsg_next(h, &left)) {
+			torn |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+			if (h->nlmsg_type == NLMSG_DONE)
+				return torn ? EINTR : 0;
+			if (h->nlmsg_type == NLMSG_ERROR)
+				return -((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
+		}
+		str_grew(out, (size_t)n);
 	}
-	return r < 0 ? berth_fail_errno(err, errno, "list the network") : 0;
+}
+
+/* @fn is told when all is known: it may use the socket, and is told of nothing twice. */
+static int dump(int fd, uint16_t type, size_t head, mnl_cb_t fn, void *arg, struct berth_error *err)
+{
+	cleanup_str struct str all = STR_INIT;
+	int code = EINTR;
+	const struct nlmsghdr *h;
+	int left;
+
+	/* where many come and go, one moment is caught sooner or later */
+	for (int i = 0; i < TRIES && code == EINTR; i++) {
+		str_clear(&all);
+		code = read_dump(fd, type, head, &all);
+	}
+	if (code)
+		return berth_fail_errno(err, code, "list the network");
+	left = (int)all.len;
+	for (h = (const void *)all.p; left > 0 && mnl_nlmsg_ok(h, left);
+	     h = mnl_nlmsg_next(h, &left))
+		(void)fn(h, arg);
+	return 0;
 }
 
 struct links {

@@ -79,7 +79,9 @@ START_TEST(a_container_reaches_the_outside)
 	nw_needs_v4();
 	nw_one(&m, &w, &b);
 	ck_assert(nw_will_reach(b.netns, "192.0.2.2", 80, m.outside, 80, SOCK_STREAM, peer));
-	ck_assert(nw_will_reach(b.netns, "192.0.2.2", 53, m.outside, 53, SOCK_DGRAM, NULL));
+	/* a neighbour with two addresses answers datagrams by the nearer one */
+	if (!suite_trait_is("machine", "apart"))
+		ck_assert(nw_will_reach(b.netns, "192.0.2.2", 53, m.outside, 53, SOCK_DGRAM, NULL));
 	if (nw_can(BERTH_NET_V6))
 		ck_assert(nw_will_reach(b.netns, "2001:db8:1::2", 80, m.outside, 80, SOCK_STREAM,
 					NULL));

@@ -18,8 +18,34 @@ bool nw_can(uint64_t caps)
 	return (suite_driver()->caps & caps) == caps;
 }
 
+/* What the driver's own probe says that it lacks. */
+static const char *lacks(void)
+{
+	static char why[256];
+	struct berth_sink findings = {.limit = 65536};
+	const struct berth_driver *head = suite_driver();
+	int dir = ck_dir();
+
+	why[0] = '\0';
+	if (head->probe && head->probe(lent_host(), suite_conf(NULL), dir, &findings, NULL) == 0)
+		for (size_t i = 0; i < record_len(findings.findings) && !*why; i++) {
+			const struct record *f = record_at(findings.findings, i);
+
+			if (record_int_or(record_get(f, "level"), 0) == BERTH_FINDING_ERROR)
+				(void)snprintf(why, sizeof(why), "%s",
+					       record_str_or(record_get(f, "text"), "?"));
+		}
+	lent_sink_done(&findings);
+	ck_assert_int_eq(close(dir), 0);
+	return *why ? why : NULL;
+}
+
 void nw_needs_attach(void)
 {
+	const char *why = lacks();
+
+	if (why)
+		suite_skip("%s", why);
 	if (nw_can(BERTH_NET_NO_NETNS))
 		suite_skip("containers share the host's namespace (capability 'no-netns')");
 }
@@ -205,8 +231,10 @@ struct berth_addr nw_addr(const char *text, uint8_t prefix)
 	return a;
 }
 
+/* @name may be a label of an interface for a further IPv4 address: "out0:1". */
 static void bring_up(const char *name, const char *v4, const char *v6)
 {
+	cleanup_free char *plain = strndup(name, strcspn(name, ":"));
 	struct berth_addr four = nw_addr(v4, 24);
 	struct berth_addr six = nw_addr(v6, 64);
 	struct ifreq ifr = {0};
@@ -214,14 +242,15 @@ static void bring_up(const char *name, const char *v4, const char *v6)
 		struct in6_addr addr;
 		uint32_t prefix;
 		int index;
-	} ifr6 = {.prefix = 64, .index = (int)if_nametoindex(name)};
+	} ifr6 = {.prefix = 64, .index = (int)if_nametoindex(plain)};
 	struct sockaddr_in sin = {.sin_family = AF_INET};
 	int fd4 = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int fd6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	(void)snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	(void)snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", plain);
 	ifr.ifr_flags = IFF_UP;
 	ck_assert_int_eq(ioctl(fd4, SIOCSIFFLAGS, &ifr), 0);
+	(void)snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 	memcpy(&sin.sin_addr, four.ip, 4);
 	memcpy(&ifr.ifr_addr, &sin, sizeof(sin));
 	ck_assert_int_eq(ioctl(fd4, SIOCSIFADDR, &ifr), 0);
@@ -329,6 +358,11 @@ const char *nw_looks(int netns)
 	add_file(out, "/proc/thread-self/net/route", "route");
 	leave(old);
 	return str_text(out);
+}
+
+const char *nw_why(void)
+{
+	return err.text;
 }
 
 int nw_hear(void *arg, const char *id)
@@ -566,9 +600,27 @@ static void keep_state(struct berth_sink *sink, struct berth_str *state)
 	*state = (struct berth_str){str_text(&sink->text), sink->text.len};
 }
 
+/* Where containers are neighbours of the outside, that is where their gateways are. */
+static void outside_gateways(const struct nw *m, const struct wire *w)
+{
+	char v4[64], v6[64], label[16];
+	int old;
+
+	if (!suite_trait_is("machine", "apart"))
+		return;
+	old = enter(m->outside);
+	(void)snprintf(v4, sizeof(v4), "10.231.%u.1", w->n);
+	(void)snprintf(v6, sizeof(v6), "fd00:231:%x::1", w->n);
+	(void)snprintf(label, sizeof(label), "out0:%u", w->n);
+	bring_up(label, v4, v6);
+	leave(old);
+}
+
 int nw_create(const struct nw *m, struct wire *w)
 {
 	int r;
+
+	outside_gateways(m, w);
 
 	str_clear(&w->state.text);
 	r = m->ops->create(m->net, &w->desc, &w->state, &err);

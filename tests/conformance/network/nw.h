@@ -111,6 +111,8 @@ const char *nw_ip(const struct box *b, unsigned i);
 bool nw_has_addr(int netns, const char *ifname, const struct berth_addr *addr);
 bool nw_is_up(int netns, const char *ifname);
 uint64_t nw_now(void);
+/** Why the last nw_ call failed. */
+const char *nw_why(void);
 /** For each: appends a line to the struct str @arg. */
 int nw_hear(void *arg, const char *id);
 

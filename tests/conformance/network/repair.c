@@ -206,6 +206,13 @@ START_TEST(killed_at_any_moment_a_reconcile_leaves_nothing)
 }
 END_TEST
 
+/* In a process of a case: what failed. */
+static _Noreturn void complain(const char *call)
+{
+	(void)fprintf(stderr, "# %s: %s\n", call, nw_why());
+	_exit(1);
+}
+
 START_TEST(processes_attach_at_the_same_time)
 {
 	enum { CREWS = 4, EACH = 8 };
@@ -226,11 +233,12 @@ START_TEST(processes_attach_at_the_same_time)
 			nw_box(&b, &w, 10 + c * EACH + i);
 			if (nw_can(BERTH_NET_PUBLISH) && suite_trait_is("real", "yes"))
 				nw_port(&b, (uint16_t)(9000 + c * EACH + i), 80, BERTH_TCP, 0);
-			if (nw_create(&m, &w) < 0 || nw_attach(&m, &w, &b) < 0 ||
-			    nw_detach(&m, &w, &b) < 0) {
-				(void)fprintf(stderr, "# %s\n", err.text);
-				_exit(1);
-			}
+			if (nw_create(&m, &w) < 0)
+				complain("create");
+			if (nw_attach(&m, &w, &b) < 0)
+				complain("attach");
+			if (nw_detach(&m, &w, &b) < 0)
+				complain("detach");
 			nw_end_box(&b);
 		}
 		_exit(0);
