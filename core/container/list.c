@@ -15,6 +15,7 @@ struct line {
 	int64_t created_ns, started_ns, finished_ns;
 	int exit_code;
 	struct record *summary;
+	struct record *networks; /* only if a filter asks for them */
 };
 
 /** "Up 2 minutes", "Exited (0) 3 hours ago", "Created": docker's words. */
@@ -129,7 +130,19 @@ static bool by_ancestor(const struct line *l, const char *value)
 
 static bool by_network(const struct line *l, const char *value)
 {
-	return str_eq(record_str(record_get(l->summary, "NetworkMode")), value);
+	struct record *val;
+	const char *name;
+
+	if (str_eq(record_str(record_get(l->summary, "NetworkMode")), value))
+		return true;
+	record_foreach (l->networks, name, val) {
+		const char *id = record_str_or(record_get(val, "NetworkID"), "");
+
+		if (str_eq(name, value) ||
+		    (strlen(value) >= IDENT_SHORT && str_has_prefix(id, value)))
+			return true;
+	}
+	return false;
 }
 
 /** Every label filter must hold, other than with the rest, where one of each kind does. */
@@ -327,6 +340,13 @@ static int line_read(struct db_stmt *q, struct line *l, struct berth_error *err)
 	return record_parse(summary, strlen(summary), 0, &l->summary, err);
 }
 
+static int networks_read(struct container_host *h, struct line *l, struct berth_error *err)
+{
+	cleanup_record struct record *ports = NULL;
+
+	return container_network_list(h, l->id, NULL, &ports, &l->networks, err);
+}
+
 int container_list(struct container_host *h, bool all, uint32_t limit, bool size,
 		   const struct record *filters, struct record **ret, struct berth_error *err)
 {
@@ -353,9 +373,12 @@ int container_list(struct container_host *h, bool all, uint32_t limit, bool size
 		struct line l;
 
 		r = line_read(q, &l, err);
+		if (r == 0 && record_has(filters, "network"))
+			r = networks_read(h, &l, err);
 		if (r == 0 && line_matches(filters, &l))
 			r = line_write(h, &l, size, list, err);
 		record_free(l.summary);
+		record_free(l.networks);
 		if (r == 0 && limit > 0 && record_len(list) >= limit)
 			break;
 	}

@@ -106,11 +106,19 @@ static int find_all(const struct network_host *h, const struct connection_wish *
 		c->kind = SPEC_NET_HOST;
 		return 0;
 	}
-	for (size_t i = 0; i < c->n; i++)
-		if (c->n > 1 && !c->list[i].kept)
+	for (size_t i = 0; i < c->n; i++) {
+		const struct connected *one = &c->list[i];
+
+		if (one->kept)
+			continue;
+		if (c->n > 1)
 			return berth_fail(err, BERTH_E_INVALID,
 					  "network '%s' goes with no other network",
-					  c->list[i].row->name);
+					  one->row->name);
+		if (record_len(record_get(one->config, "IPAMConfig")) > 0)
+			return berth_fail(err, BERTH_E_UNSUPPORTED, "network '%s' has no addresses",
+					  one->row->name);
+	}
 	return 0;
 }
 

@@ -206,6 +206,8 @@ def what_runs_is_connected_and_disconnected():
     equal(sorted(e.inspect("web")["NetworkSettings"]["Networks"]), ["front", "side"])
     one_line(e.berth("network", "connect", "side", "web"), 1)
     one_line(e.berth("network", "rm", "side"), 1)
+    equal(e.ok("ps", "--filter", "network=side", "--format", "{{.Names}}: {{.Networks}}").split("\n")[0], "far: side")
+    contains(e.ok("ps", "--filter", "network=side", "--format", "{{.Names}}: {{.Networks}}"), "web: front,side")
     ids = json.loads(e.ok("network", "inspect", "side"))[0]["Containers"]
     equal(sorted(c["Name"] for c in ids.values()), ["far", "web"])
     e.ok("stop", "-t", "0", "web")
@@ -316,6 +318,8 @@ def bad_input_is_refused_in_one_line_and_leaves_nothing():
         (["-p", "192.0.2.200:8086:80"], "192.0.2.200"),
         (["--network", "none", "-p", "8086:80"], "publish"),
         (["--mac-address", "zz"], "zz"),
+        (["--network", "none", "--ip", "10.94.0.3"], "no addresses"),
+        (["--network", "bridge", "--network", "none"], "conflicting"),
     ]:
         r = e.berth("run", "--rm", *flags, "busybox", "true")
         one_line(r, 125)
