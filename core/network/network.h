@@ -42,6 +42,8 @@ int network_prune(const struct network_host *h, const struct record *filters,
 
 /** Let the drivers go of endpoints of containers that have ended. */
 int network_sweep(const struct network_host *h, struct berth_error *err);
+/** The same for who is started to do it: of many at once one works and one waits, which is enough. */
+int network_sweep_in_turn(const struct network_host *h, struct berth_error *err);
 /** Of those let the ones at least not publish what is in @ports (of ports_write) any more. */
 int network_free_ports(const struct network_host *h, const struct record *ports,
 		       struct berth_error *err);

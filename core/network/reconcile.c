@@ -61,6 +61,19 @@ int network_sweep(const struct network_host *h, struct berth_error *err)
 	return r < 0 ? r : drop_halves(h, err);
 }
 
+int network_sweep_in_turn(const struct network_host *h, struct berth_error *err)
+{
+	cleanup_fd int next = -1, turn = -1;
+	int r = store_lock(h->store, "network-sweep", "next", true, &next, err);
+
+	if (r == -BERTH_E_BUSY)
+		return 0; /* he has not looked yet, so he will see what we would */
+	if (r == 0)
+		r = store_lock(h->store, "network-sweep", "turn", false, &turn, err);
+	close_fd(&next);
+	return r < 0 ? r : network_sweep(h, err);
+}
+
 static bool share_port(const struct record *a, const struct record *b)
 {
 	for (size_t i = 0; i < record_len(a); i++)

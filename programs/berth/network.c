@@ -270,7 +270,7 @@ int network_sweep_verb(struct cli *cli, const struct options *o)
 		struct network_host h = host_of(cli);
 
 		cli->engine->store->left_endpoints = false; /* this is who would be started */
-		r = network_sweep(&h, &err);
+		r = network_sweep_in_turn(&h, &err);
 	}
 	return r < 0 ? cli_fail(cli, NULL, &err) : STATUS_OK;
 }
