@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/driver/doctor.h"
+
+#include <unistd.h>
+
 #include "cli.h"
 #include "findings.h"
+#include "reach.h"
 #include "verb.h"
 
 /* clang-format off */
@@ -50,6 +54,14 @@ static bool print_groups(const struct record *findings, struct str *out)
 	return any_error;
 }
 
+/* To look must make nothing. */
+static bool has_state(const struct cli *cli)
+{
+	cleanup_free char *path = str_fmt("%s/berth.db", cli->engine->config->root);
+
+	return path && access(path, R_OK | W_OK) == 0;
+}
+
 int doctor_verb(struct cli *cli, const struct options *o)
 {
 	const char *format = options_str(o, "format");
@@ -64,6 +76,9 @@ int doctor_verb(struct cli *cli, const struct options *o)
 		r = cli_config(cli, &err);
 	if (r == 0)
 		r = doctor(cli->engine->drivers, &findings, &err);
+	/* what runs is told where there is a state, and root may read it */
+	if (r == 0 && has_state(cli) && cli_engine(cli, NULL) == 0)
+		r = reach_findings(cli, findings, &err);
 	if (r < 0)
 		return cli_fail(cli, NULL, &err);
 	any_error = print_groups(findings, &out);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/container/connect.h"
 #include "core/volume/volume.h"
 #include "filters.h"
 #include "verb.h"
@@ -43,13 +44,14 @@ bool prune_confirmed(const struct options *o, const char *warning)
 
 /* What was removed, kind after kind. */
 struct pruned {
-	struct record *containers, *images, *volumes;
+	struct record *containers, *networks, *images, *volumes;
 	uint64_t bytes;
 };
 
 static void pruned_done(struct pruned *p)
 {
 	record_free(p->containers);
+	record_free(p->networks);
 	record_free(p->images);
 	record_free(p->volumes);
 }
@@ -65,6 +67,15 @@ static int prune_containers(struct cli *cli, const struct record *filters, struc
 	r = container_prune(&cli->engine->host, filters, p->containers, &bytes, err);
 	p->bytes += bytes;
 	return r;
+}
+
+static int prune_networks(struct cli *cli, const struct record *filters, struct pruned *p,
+			  struct berth_error *err)
+{
+	struct network_host h = container_network_host(&cli->engine->host);
+
+	p->networks = record_new_array();
+	return network_prune(&h, filters, p->networks, err);
 }
 
 static int prune_images(struct cli *cli, bool all, const struct record *filters, struct pruned *p,
@@ -126,6 +137,7 @@ static int report(struct cli *cli, const struct pruned *p, int r, struct berth_e
 	int status;
 
 	add_names(&out, "Containers", p->containers);
+	add_names(&out, "Networks", p->networks);
 	add_names(&out, "Volumes", p->volumes);
 	add_images(&out, p->images);
 	str_addf(&out, "Total reclaimed space: %s\n",
@@ -203,7 +215,9 @@ int system_prune_verb(struct cli *cli, const struct options *o)
 	struct berth_error err = {0};
 	int r;
 
-	str_addf(&warning, "This will remove:\n  - all stopped containers\n%s  - %s\n",
+	str_addf(&warning,
+		 "This will remove:\n  - all stopped containers\n"
+		 "  - all networks not used by at least one container\n%s  - %s\n",
 		 volumes ? "  - all anonymous volumes not used by at least one container\n" : "",
 		 all ? "all images without at least one container associated to them"
 		     : "all dangling images");
@@ -212,6 +226,8 @@ int system_prune_verb(struct cli *cli, const struct options *o)
 	r = begin(cli, o, &filters, &err);
 	if (r == 0)
 		r = prune_containers(cli, filters, &p, &err);
+	if (r == 0)
+		r = prune_networks(cli, filters, &p, &err);
 	if (r == 0 && volumes)
 		r = prune_volumes(cli, false, filters, &p, &err);
 	if (r == 0)

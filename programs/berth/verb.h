@@ -118,9 +118,9 @@ extern const struct option attach_options[], commit_options[], cp_options[], exp
 	exec_options[], format_options[], history_options[], images_options[], import_options[],
 	inspect_options[], inspect_one_options[], kill_options[], load_options[], logs_options[],
 	inspect_network_options[], network_connect_options[], network_create_options[],
-	network_disconnect_options[], network_list_options[], network_rm_options[],
-	ps_options[], rm_options[], rmi_options[], run_options[], prune_options[],
-	prune_all_options[], system_prune_options[], volume_create_options[], volume_list_options[],
+	network_disconnect_options[], network_list_options[], network_rm_options[], ps_options[],
+	rm_options[], rmi_options[], run_options[], prune_options[], prune_all_options[],
+	system_prune_options[], port_options[], volume_create_options[], volume_list_options[],
 	volume_rm_options[], df_options[], storage_list_options[], storage_migrate_options[],
 	save_options[], start_options[], stop_options[], system_check_options[];
 
