@@ -26,6 +26,7 @@
 struct berth_network {
 	const struct berth_host *host;
 	bool publish_loopback_only;
+	bool obey_host_firewall;
 };
 
 /** What a network is, worked out of its desc. */
@@ -91,7 +92,7 @@ int rules_lines(const struct bridge_net *n, const struct berth_net_desc *desc, c
  */
 
 /** All ports of @ep into a transaction; the table is new, or they are not in it. */
-void ports_add(struct nft *b, const struct berth_network *net, const struct berth_endpoint *ep);
+void ports_add(struct nft *b, struct berth_network *net, const struct berth_endpoint *ep);
 /** Make exactly these ports lead to the addresses of @ep. */
 int ports_set(struct berth_network *net, const struct berth_endpoint *ep, struct berth_error *err);
 /** None does. */
@@ -100,14 +101,18 @@ int ports_clear(struct berth_network *net, const struct berth_endpoint *ep,
 /** How many of them are missing. */
 int ports_missing(struct berth_network *net, const struct berth_endpoint *ep, unsigned *ret,
 		  struct berth_error *err);
-int ports_lines(const struct berth_network *net, const struct berth_endpoint *ep, char ***ret);
+int ports_lines(struct berth_network *net, const struct berth_endpoint *ep, char ***ret);
 
 /* --- host.c -------------------------------------------------------------------------------------
  */
 
 /** Forwarding, and packets of 127.0.0.1 on this bridge. @v6: of IPv6 as well. */
 int host_prepare(const char *bridge, bool v6, struct berth_error *err);
-/** A chain of others that drops what is forwarded; its name to @out ("" if there is none). */
-int host_foreign_drop(struct berth_network *net, char *out, size_t size, struct berth_error *err);
+/** A chain of others at @hook that drops what it has no rule for; its name to @out ("": none). */
+int host_foreign_drop(struct berth_network *net, uint32_t hook, char *out, size_t size,
+		      struct berth_error *err);
+/** Whether ports that name no address are on 127.0.0.1 only: by option, or because this machine's
+ * firewall lets nothing in by itself and is to be obeyed. */
+bool host_is_closed(struct berth_network *net);
 
 #endif

@@ -19,6 +19,7 @@ static int open_driver(const struct berth_host *host, const struct berth_conf *c
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	net->host = host;
 	net->publish_loopback_only = str_eq(publish, "loopback");
+	net->obey_host_firewall = conf && host->conf_bool(conf, "obey_host_firewall");
 	*ret = net;
 	return 0;
 }
@@ -42,7 +43,8 @@ static int probe_nft(struct berth_network *net, struct berth_sink *findings,
 	if (rules_are_there(net, &there, &why) < 0)
 		return host->finding(findings, BERTH_FINDING_ERROR, "bridge.nftables", why.text,
 				     "load the kernel module nf_tables");
-	if (host_foreign_drop(net, foreign, sizeof(foreign), &why) == 0 && *foreign) {
+	if (host_foreign_drop(net, NF_INET_FORWARD, foreign, sizeof(foreign), &why) == 0 &&
+	    *foreign) {
 		(void)snprintf(text, sizeof(text),
 			       "chain '%s' of another program drops what is forwarded: containers "
 			       "reach the world only if it lets them",
@@ -72,7 +74,14 @@ int bridge_probe(const struct berth_host *host, const struct berth_conf *conf, i
 	if (bridge_route_socket(&net, -1, &fd, &why) < 0)
 		return host->finding(findings, BERTH_FINDING_ERROR, "bridge.netlink", why.text,
 				     "allow sockets of family AF_NETLINK");
+	net.obey_host_firewall = conf && host->conf_bool(conf, "obey_host_firewall");
 	r = probe_nft(&net, findings, err);
+	if (r == 0 && host_is_closed(&net))
+		r = host->finding(
+			findings, BERTH_FINDING_INFO, "bridge.host-firewall",
+			"this machine's firewall lets nothing in by itself, and is obeyed: "
+			"ports that name no address are on 127.0.0.1 only",
+			NULL);
 	if (r == 0 && access("/proc/sys/net/bridge/bridge-nf-call-iptables", F_OK) == 0)
 		r = host->finding(
 			findings, BERTH_FINDING_INFO, "bridge.br-netfilter",
@@ -87,6 +96,10 @@ int bridge_probe(const struct berth_host *host, const struct berth_conf *conf, i
 static const struct berth_option options[] = {
 	{"publish_default", BERTH_OPT_ENUM, 0, "any", "any|loopback",
 	 "Where ports are published that name no address: on all of the host's, or on 127.0.0.1."},
+	{"obey_host_firewall", BERTH_OPT_BOOL, 0, "false", NULL,
+	 "Where this machine's firewall lets nothing in by itself, ports that name no address are "
+	 "on "
+	 "127.0.0.1 only."},
 	{"name", BERTH_OPT_STR, BERTH_OPT_PER_OBJECT, NULL, NULL,
 	 "Name of the bridge on the host (default: br- and the beginning of the network's id)."},
 	{"masquerade", BERTH_OPT_BOOL, BERTH_OPT_PER_OBJECT, "true", NULL,

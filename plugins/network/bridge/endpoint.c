@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <linux/netfilter.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -259,7 +260,7 @@ static int find_problem(struct berth_network *net, const struct bridge_net *n,
 			const struct berth_endpoint *ep, char *text, size_t size,
 			struct berth_error *err)
 {
-	char name[IFNAMSIZ], foreign[128];
+	char name[IFNAMSIZ];
 	unsigned missing = 0;
 	cleanup_fd int fd = -1;
 	struct link link, bridge;
@@ -272,8 +273,6 @@ static int find_problem(struct berth_network *net, const struct bridge_net *n,
 		r = rules_are_there(net, &rules, err);
 	if (r == 0 && ep->n_port)
 		r = ports_missing(net, ep, &missing, err);
-	if (r == 0)
-		r = host_foreign_drop(net, foreign, sizeof(foreign), err);
 	if (r < 0)
 		return r;
 	if (link_find(fd, n->name, &bridge, NULL) < 0)
@@ -308,7 +307,7 @@ int bridge_check(struct berth_network *net, const struct berth_net_desc *desc,
 		r = net->host->finding(findings, BERTH_FINDING_ERROR, "bridge.endpoint", text,
 				       "berth network reconcile");
 	if (r == 0)
-		r = host_foreign_drop(net, foreign, sizeof(foreign), err);
+		r = host_foreign_drop(net, NF_INET_FORWARD, foreign, sizeof(foreign), err);
 	if (r == 0 && *foreign) {
 		(void)snprintf(text, sizeof(text),
 			       "chain '%s' of another program drops what is forwarded, unless it "

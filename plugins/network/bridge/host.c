@@ -78,9 +78,16 @@ int host_prepare(const char *bridge, bool v6, struct berth_error *err)
 /* --- the firewalls of others ---------------------------------------------- */
 
 struct search {
+	uint32_t hook;
 	char *out;
 	size_t size;
 };
+
+/* firewalld's chains have the policy accept, and a rule at their end that refuses the rest. */
+static bool is_closed(const char *table, uint32_t policy)
+{
+	return policy == NF_DROP || str_eq(table, "firewalld");
+}
 
 static int look(void *arg, uint8_t family, const char *table, const char *chain, const char *type,
 		uint32_t hook, uint32_t policy)
@@ -88,16 +95,17 @@ static int look(void *arg, uint8_t family, const char *table, const char *chain,
 	struct search *s = arg;
 
 	(void)family;
-	if (policy != NF_DROP || hook != NF_INET_FORWARD || !str_eq(type, "filter") ||
+	if (!is_closed(table, policy) || hook != s->hook || !str_eq(type, "filter") ||
 	    str_eq(table, RULES_TABLE))
 		return 0;
 	(void)snprintf(s->out, s->size, "%s %s", table, chain);
 	return 1;
 }
 
-int host_foreign_drop(struct berth_network *net, char *out, size_t size, struct berth_error *err)
+int host_foreign_drop(struct berth_network *net, uint32_t hook, char *out, size_t size,
+		      struct berth_error *err)
 {
-	struct search s = {out, size};
+	struct search s = {hook, out, size};
 	cleanup_fd int fd = -1;
 	int r = bridge_nft_socket(net, &fd, err);
 
@@ -106,4 +114,14 @@ int host_foreign_drop(struct berth_network *net, char *out, size_t size, struct 
 		return r;
 	r = nft_each_base_chain(fd, look, &s);
 	return r < 0 ? berth_fail_errno(err, -r, "list the chains of nftables") : 0;
+}
+
+bool host_is_closed(struct berth_network *net)
+{
+	char chain[128];
+
+	if (net->publish_loopback_only || !net->obey_host_firewall)
+		return net->publish_loopback_only;
+	/* in doubt it is */
+	return host_foreign_drop(net, NF_INET_LOCAL_IN, chain, sizeof(chain), NULL) < 0 || *chain;
 }

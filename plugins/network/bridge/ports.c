@@ -45,7 +45,7 @@ static bool is_any(const struct berth_addr *a)
 }
 
 /* Port number @i of @port, for the address family of @to. false: it is not for that one. */
-static bool entry_of(const struct berth_network *net, const struct berth_port *port, uint16_t i,
+static bool entry_of(bool closed, const struct berth_port *port, uint16_t i,
 		     const struct berth_addr *to, struct entry *ret)
 {
 	static const struct berth_addr v4_loopback = {.family = BERTH_IPV4, .ip = {127, 0, 0, 1}};
@@ -56,7 +56,7 @@ static bool entry_of(const struct berth_network *net, const struct berth_port *p
 
 	if (host->family && host->family != to->family)
 		return false;
-	if (!at && net->publish_loopback_only) {
+	if (!at && closed) {
 		if (!v4)
 			return false;
 		host = &v4_loopback;
@@ -91,8 +91,8 @@ static bool refused_of(const struct berth_port *port, uint16_t i, struct entry *
 	return true;
 }
 
-static int each_of_port(const struct berth_network *net, const struct berth_endpoint *ep,
-			const struct berth_port *port, entry_fn fn, void *arg)
+static int each_of_port(bool closed, const struct berth_endpoint *ep, const struct berth_port *port,
+			entry_fn fn, void *arg)
 {
 	bool seen4 = false, seen6 = false;
 	struct entry e;
@@ -105,7 +105,7 @@ static int each_of_port(const struct berth_network *net, const struct berth_endp
 			continue; /* it leads to the first one of each family */
 		*seen = true;
 		for (uint32_t i = 0; i < port->count && r == 0; i++)
-			if (entry_of(net, port, (uint16_t)i, &ep->addr[a], &e))
+			if (entry_of(closed, port, (uint16_t)i, &ep->addr[a], &e))
 				r = fn(arg, &e);
 	}
 	for (uint32_t i = 0; i < port->count && r == 0; i++)
@@ -120,13 +120,13 @@ static const struct berth_port *port_at(const struct berth_endpoint *ep, uint32_
 							 (size_t)i * ep->port_stride);
 }
 
-static int each_entry(const struct berth_network *net, const struct berth_endpoint *ep, entry_fn fn,
-		      void *arg)
+/* @closed: of host_is_closed */
+static int each_entry(bool closed, const struct berth_endpoint *ep, entry_fn fn, void *arg)
 {
 	int r = 0;
 
 	for (uint32_t i = 0; i < ep->n_port && r == 0; i++)
-		r = each_of_port(net, ep, port_at(ep, i), fn, arg);
+		r = each_of_port(closed, ep, port_at(ep, i), fn, arg);
 	return r;
 }
 
@@ -145,16 +145,16 @@ static int add_entry(void *arg, const struct entry *e)
 	return 0;
 }
 
-void ports_add(struct nft *b, const struct berth_network *net, const struct berth_endpoint *ep)
+void ports_add(struct nft *b, struct berth_network *net, const struct berth_endpoint *ep)
 {
-	(void)each_entry(net, ep, add_entry, b);
+	(void)each_entry(host_is_closed(net), ep, add_entry, b);
 }
 
 /* --- what is there -------------------------------------------------------- */
 
 /* Elements of the maps that lead to an endpoint, or that stand where its own are to be. */
 struct found {
-	const struct berth_network *net;
+	bool closed;
 	const struct berth_endpoint *ep;
 	const char *map;
 	struct entry *entry;
@@ -238,7 +238,7 @@ static int look_at(void *arg, const struct nft_element *e)
 
 	if (e->key_len > KEY_MAX || e->data_len > DATA_MAX)
 		return 0; /* none of ours */
-	(void)each_entry(f->net, f->ep, compare, &m);
+	(void)each_entry(f->closed, f->ep, compare, &m);
 	return m.key || leads_here(f->ep, e) ? keep(f, e, m.all) : 0;
 }
 
@@ -248,7 +248,7 @@ static int find(struct berth_network *net, const struct berth_endpoint *ep, stru
 	cleanup_fd int fd = -1;
 	int r = bridge_nft_socket(net, &fd, err);
 
-	*f = (struct found){.net = net, .ep = ep};
+	*f = (struct found){.closed = host_is_closed(net), .ep = ep};
 	for (size_t i = 0; i < N_MAPS && r == 0; i++) {
 		int code;
 
@@ -298,7 +298,7 @@ int ports_set(struct berth_network *net, const struct berth_endpoint *ep, struct
 			n++;
 		}
 	a.b = &b;
-	(void)each_entry(net, ep, add_missing, &a);
+	(void)each_entry(f.closed, ep, add_missing, &a);
 	if (n + a.n > 0)
 		return rules_commit(net, &b, "publish ports", err);
 	nft_done(&b);
@@ -335,7 +335,7 @@ int ports_missing(struct berth_network *net, const struct berth_endpoint *ep, un
 		return r;
 	nft_begin(&b);
 	a.b = &b;
-	(void)each_entry(net, ep, add_missing, &a);
+	(void)each_entry(f.closed, ep, add_missing, &a);
 	nft_done(&b);
 	*ret = a.n;
 	return 0;
@@ -370,7 +370,7 @@ static int add_line(void *arg, const struct entry *e)
 	return strv_addf(lines, "%s", str_text(&line));
 }
 
-int ports_lines(const struct berth_network *net, const struct berth_endpoint *ep, char ***ret)
+int ports_lines(struct berth_network *net, const struct berth_endpoint *ep, char ***ret)
 {
-	return each_entry(net, ep, add_line, ret);
+	return each_entry(host_is_closed(net), ep, add_line, ret);
 }

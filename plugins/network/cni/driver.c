@@ -157,6 +157,9 @@ static int take_down(struct berth_network *net, const struct cni_list *list, siz
 		struct berth_error why = {0};
 		int r = cni_run(net, list, n, &call, result, NULL, &why);
 
+		/* never set up, by a program that is not there: nothing to take down */
+		if (r == -BERTH_E_NOT_FOUND && !result)
+			continue;
 		if (r < 0 && first == 0) {
 			first = r;
 			if (err)

@@ -250,6 +250,8 @@ START_TEST(bad_names_of_networks_and_endpoints_are_invalid)
 
 	nw_needs_attach();
 	nw_needs_real();
+	if (!suite_has("create"))
+		suite_skip("the driver makes nothing with a name (call 'create')");
 	nw_one(&m, &w, &b);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct wire other = w;
