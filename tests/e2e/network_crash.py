@@ -89,13 +89,15 @@ def whoever_is_killed_at_any_moment_leaves_nothing_behind():
 
 @test
 def its_port_and_address_are_to_be_had_again():
+    check(e.settle(lambda: not monitors()), "a monitor of those before lives")
     e.ok("run", "-d", "--name", "web", "--network", "front", "-p", "8090:80", "busybox", "sleep", "600")
     [pid] = monitors()
     os.kill(pid, signal.SIGKILL)
-    check(e.settle(lambda: not monitors()), "the monitor lives")
-    e.ok("run", "-d", "--name", "next", "--network", "front", "-p", "8090:80", "busybox", "sleep", "600")
-    e.ok("rm", "-f", "web", "next")
-    settled()
+    try:
+        check(e.settle(lambda: not monitors()), "the monitor lives")
+        e.ok("run", "-d", "--name", "next", "--network", "front", "-p", "8090:80", "busybox", "sleep", "600")
+    finally:
+        settled()
     nothing_is_left("after two")
 
 
