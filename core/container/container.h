@@ -114,6 +114,13 @@ int container_run(struct container_host *h, const char *name, const struct recor
 		  uint32_t attach, char *ret_id, struct container_streams *ret_streams,
 		  struct berth_error *err);
 
+/**
+ * What container_run would make of its networks: {"Image", "StorageDriver", "Isolation", "Networks":
+ * [of connection_plan]}. Makes nothing.
+ */
+int container_plan(struct container_host *h, const char *name, const struct record *body,
+		   struct record **ret, struct berth_error *err);
+
 /** A process more: @exec is ExecConfig + {"ConsoleSize"}; streams as in start; wait by
  * streams_wait. */
 int container_exec(struct container_host *h, const char *ref, const struct record *exec,

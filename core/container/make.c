@@ -287,14 +287,13 @@ int container_make_view(struct container_host *h, const struct record *body,
 	return r;
 }
 
-int container_make(struct container_host *h, const char *name, const struct record *body,
-		   struct container_row **ret_row, int *ret_lock, struct record *warnings,
-		   struct berth_error *err)
+int container_draft(struct container_host *h, const struct record *body, struct container_row **ret,
+		    struct image **ret_image, struct storage **ret_storage, struct record *warnings,
+		    struct berth_error *err)
 {
 	cleanup_row struct container_row *row = calloc(1, sizeof(*row));
 	cleanup_image struct image *image = NULL;
 	struct storage *storage;
-	cleanup_fd int lock = -1;
 	char id[IDENT_ID_MAX];
 	int r;
 
@@ -310,10 +309,28 @@ int container_make(struct container_host *h, const char *name, const struct reco
 		r = str_copy(id, &row->id, err);
 	if (r == 0)
 		r = row_fill(h, body, image, storage, row, warnings, err);
+	if (r < 0)
+		return r;
+	*ret = steal_ptr(row);
+	*ret_image = steal_ptr(image);
+	*ret_storage = storage;
+	return 0;
+}
+
+int container_make(struct container_host *h, const char *name, const struct record *body,
+		   struct container_row **ret_row, int *ret_lock, struct record *warnings,
+		   struct berth_error *err)
+{
+	cleanup_row struct container_row *row = NULL;
+	cleanup_image struct image *image = NULL;
+	struct storage *storage;
+	cleanup_fd int lock = -1;
+	int r = container_draft(h, body, &row, &image, &storage, warnings, err);
+
 	if (r == 0)
 		r = container_ensure_layers(h, image, storage, err);
 	if (r == 0)
-		r = store_lock(h->store, CONTAINER_LOCK, id, false, &lock, err);
+		r = store_lock(h->store, CONTAINER_LOCK, row->id, false, &lock, err);
 	if (r == 0)
 		r = row_name_and_insert(h, name, row, err);
 	if (r < 0)

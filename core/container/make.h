@@ -15,6 +15,10 @@
 
 #define CONTAINER_LOCK "container"
 
+/** What @body asks for, of which image and in which storage; nothing is made, and there is no row. */
+int container_draft(struct container_host *h, const struct record *body, struct container_row **ret,
+		    struct image **ret_image, struct storage **ret_storage,
+		    struct record *warnings, struct berth_error *err);
 /** On success the row is CREATING and *ret_lock is held. */
 int container_make(struct container_host *h, const char *name, const struct record *body,
 		   struct container_row **ret_row, int *ret_lock, struct record *warnings,

@@ -74,7 +74,7 @@ static int find_one(const struct network_host *h, const struct connection_wish *
 
 	if (r == 0)
 		r = network_use_open(h, c.row, &c.use, err);
-	if (r == 0 && !(c.use.driver->caps & BERTH_NET_NO_NETNS))
+	if (r == 0 && !wish->dry_run && !(c.use.driver->caps & BERTH_NET_NO_NETNS))
 		r = network_up(h, c.row, &c.use, false, err);
 	if (r < 0) {
 		connected_done(&c);
@@ -335,8 +335,9 @@ static int reserve_ports(const struct network_host *h, const struct connection_w
 	return r;
 }
 
+/** @dry_run: addresses are chosen as they would be, and given back. */
 static int insert_all(const struct network_host *h, struct connection *c,
-		      const struct endpoints *before, struct berth_error *err)
+		      const struct endpoints *before, bool dry_run, struct berth_error *err)
 {
 	int r = db_begin(h->store->db, err);
 
@@ -349,9 +350,9 @@ static int insert_all(const struct network_host *h, struct connection *c,
 		if (r == 0)
 			r = endpoint_insert(h->store, one->ep, err);
 	}
-	if (r == 0)
+	if (r == 0 && !dry_run)
 		r = db_commit(h->store->db, DB_LAZY, err);
-	if (r < 0)
+	if (r < 0 || dry_run)
 		db_rollback(h->store->db);
 	return r;
 }
@@ -430,11 +431,11 @@ static int open_endpoints(const struct network_host *h, const struct connection_
 		r = reserve_ports(h, wish, c, &before, err);
 	if (r < 0 || !any)
 		return r;
-	r = insert_all(h, c, &before, err);
+	r = insert_all(h, c, &before, wish->dry_run, err);
 	if (r == -BERTH_E_FULL && network_has_left(h->store)) {
 		r = network_sweep(h, err);
 		if (r == 0)
-			r = insert_all(h, c, &before, err);
+			r = insert_all(h, c, &before, wish->dry_run, err);
 	}
 	if (r == 0)
 		r = store_lock_shared(h->store, ATTACH_LOCK, "all", &c->lock, err);
@@ -458,7 +459,8 @@ int connection_open(const struct network_host *h, const struct connection_wish *
 		r = open_endpoints(h, wish, &c, err);
 	}
 	if (r < 0) {
-		connection_undo(h, &c);
+		if (!wish->dry_run)
+			connection_undo(h, &c);
 		connection_done(&c);
 		return r;
 	}
@@ -496,7 +498,7 @@ int connection_open_one(const struct network_host *h, const struct connection_wi
 		r = endpoint_new(wish, &c.list[0], pos, err);
 	}
 	if (r == 0)
-		r = insert_all(h, &c, &none, err);
+		r = insert_all(h, &c, &none, false, err);
 	if (r == 0)
 		r = store_lock_shared(h->store, ATTACH_LOCK, "all", &c.lock, err);
 	if (r < 0) {

@@ -22,6 +22,7 @@ struct connection_wish {
 	const char *container, *name, *hostname;
 	const char *mode; /**< HostConfig.NetworkMode */
 	const struct record *merged;
+	bool dry_run; /**< nothing is made: connection_plan */
 };
 
 struct connected {
@@ -59,6 +60,13 @@ void connection_undo(const struct network_host *h, struct connection *c);
 /** Frees; undoes nothing. */
 void connection_done(struct connection *c);
 #define cleanup_connection cleanup_with(connection_done)
+
+/**
+ * What they would make: an array with an object a network, and what its driver plans. Makes nothing
+ * (connection_plan.c).
+ */
+int connection_plan(const struct network_host *h, const struct connection_wish *wish,
+		    struct record **ret, struct berth_error *err);
 
 /**
  * One more network, @name, for a container that runs; @pos: which of its networks it is. Then

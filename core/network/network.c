@@ -263,37 +263,37 @@ int network_erase(const struct network_host *h, const struct network_row *row,
 	return r < 0 ? r : network_row_delete(h->store, row->id, err);
 }
 
-static int plan(const struct network_host *h, struct network_row *row, struct record **ret,
-		struct berth_error *err)
+int network_use_plan(const struct network_use *use, const struct berth_endpoint *ep,
+		     struct record **ret, struct berth_error *err)
 {
-	cleanup_network_use struct network_use use = {0};
 	cleanup_str struct str text = STR_INIT;
 	cleanup_sink struct berth_sink *sink = NULL;
-	int r = network_use_open(h, row, &use, err);
+	int r = sink_new(&text, 1 << 20, &sink, err);
 
 	if (r == 0)
-		r = sink_new(&text, 1 << 20, &sink, err);
-	if (r == 0)
-		r = use.driver->ops.plan(use.driver->net, &use.desc, NULL, sink, err);
+		r = use->driver->ops.plan(use->driver->net, &use->desc, ep, sink, err);
 	if (r == 0)
 		r = str_check(&text, err);
-	if (r == 0)
-		r = record_parse(str_text(&text), text.len, 0, ret, err);
-	if (r == 0)
-		r = record_set(*ret, "IPAM", record_ref(record_get(row->spec, "IPAM")), err);
-	return r;
+	return r < 0 ? r : record_parse(str_text(&text), text.len, 0, ret, err);
 }
 
 /** In a transaction that is taken back: addresses are chosen as they would be. */
 static int dry(const struct network_host *h, struct network_row *row, const struct network *driver,
 	       struct record **ret, struct berth_error *err)
 {
+	cleanup_network_use struct network_use use = {0};
 	int r = db_begin(h->store->db, err);
 
 	if (r == 0)
 		r = row_fill(h, row, driver, err);
 	db_rollback(h->store->db);
-	return r < 0 ? r : plan(h, row, ret, err);
+	if (r == 0)
+		r = network_use_open(h, row, &use, err);
+	if (r == 0)
+		r = network_use_plan(&use, NULL, ret, err);
+	if (r == 0)
+		r = record_set(*ret, "IPAM", record_ref(record_get(row->spec, "IPAM")), err);
+	return r;
 }
 
 static int answer(const char *id, struct record **ret, struct berth_error *err)

@@ -25,6 +25,9 @@ int network_up(const struct network_host *h, struct network_row *row, struct net
 /** @body is NetworkCreate; *ret: {"Id", "Warning"}, or with @dry_run what would be made. */
 int network_create(const struct network_host *h, const struct record *body, bool dry_run,
 		   struct record **ret, struct berth_error *err);
+/** What its driver would make of it, and of @ep if there is one. UNSUPPORTED: it does not say. */
+int network_use_plan(const struct network_use *use, const struct berth_endpoint *ep,
+		     struct record **ret, struct berth_error *err);
 /** BUSY: containers use it. DENIED: one that is always there. */
 int network_remove(const struct network_host *h, const char *ref, struct berth_error *err);
 /** Everything of it away, whatever of it is there; its lock is held, and nothing is attached. */

@@ -15,6 +15,7 @@
 const struct option run_options[] = {
 	{"detach", 'd', OPTION_BOOL, "Run in the background, and print the id"},
 	{"detach-keys", 0, OPTION_STRING, "Keys that detach (default ctrl-p,ctrl-q)", "keys"},
+	{"dry-run", 0, OPTION_BOOL, "Only show what would be made: addresses, ports, rules"},
 	{"sig-proxy", 0, OPTION_BOOL, "Signals go to the container (default true)"},
 	{.type = OPTION_TABLE, .table = create_options},
 	{0},
@@ -104,6 +105,23 @@ static int print_id(struct run *run)
 	return cli_print(run->cli, &out);
 }
 
+static int print_plan(struct run *run)
+{
+	cleanup_record struct record *plan = NULL;
+	cleanup_str struct str out = STR_INIT;
+	struct berth_error err = {0};
+
+	if (cli_engine(run->cli, &err) < 0 ||
+	    container_plan(&run->cli->engine->host, options_str(run->o, "name"), run->body, &plan,
+			   &err) < 0) {
+		pull_hint(run->o->args[0], &err);
+		return cli_fail(run->cli, run->o->args[0], &err);
+	}
+	record_print(plan, RECORD_PRETTY, &out);
+	str_add_char(&out, '\n');
+	return cli_print(run->cli, &out);
+}
+
 static int run_prepared(struct run *run, const struct detach_keys *keys)
 {
 	struct attached a = {
@@ -144,6 +162,8 @@ int run_verb(struct cli *cli, const struct options *o)
 
 	if (prepare(&run, &keys, &err) < 0)
 		status = cli_misused(cli, STATUS_ENGINE, &err);
+	else if (options_bool(o, "dry-run"))
+		status = print_plan(&run);
 	else
 		status = run_prepared(&run, &keys);
 	cidfile_done(&run.cidfile);

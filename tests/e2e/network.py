@@ -288,6 +288,28 @@ def a_dry_run_makes_nothing():
 
 
 @test
+def a_dry_run_of_a_container_shows_what_it_would_get():
+    e.settle(lambda: interfaces() == ["lan0"])
+    nft = Nft()
+    before, rules = sh("ip", "-o", "link"), nft("list ruleset")
+    wanted = ["--name", "web", "-p", "8087:80", "-p", "127.0.0.1:8088:81/udp", "busybox", "sleep", "100"]
+    plan = json.loads(e.ok("run", "--dry-run", *wanted))
+    [net] = plan["Networks"]
+    contains(net["Plan"]["rules"], f"add element inet berth ports4 {{ tcp . 8087 : {net['Addresses'][0].split('/')[0]} . 80 }}")
+    equal((sh("ip", "-o", "link"), nft("list ruleset"), e.ok("ps", "-aq")), (before, rules, ""))
+    e.ok("run", "-d", *wanted)
+    got = e.inspect("web")["NetworkSettings"]["Networks"]["bridge"]
+    equal((net["Addresses"], net["MacAddress"]), ([f"{got['IPAddress']}/{got['IPPrefixLen']}"], got["MacAddress"]))
+    for line in net["Plan"]["rules"]:
+        element = line.split("{ ")[1].rstrip(" }")
+        contains(nft("list ruleset"), element)
+    one_line(e.berth("run", "--dry-run", "-p", "8087:80", "busybox", "true"), 125)
+    one_line(e.berth("run", "--dry-run", "--network", "nosuch", "busybox", "true"), 125)
+    equal(json.loads(e.ok("run", "--dry-run", "--network", "none", "busybox", "true"))["Networks"], [{"Network": "none", "Driver": "none"}])
+    gone("web")
+
+
+@test
 def bad_input_is_refused_in_one_line_and_leaves_nothing():
     e.ok("network", "create", "--subnet", "10.94.0.0/29", "--gateway", "10.94.0.1", "tiny")
     e.settle(lambda: interfaces() == ["lan0"])
