@@ -27,6 +27,7 @@ struct berth_network {
 	const struct berth_host *host;
 	bool publish_loopback_only;
 	bool obey_host_firewall;
+	int spare_nft; /**< of bridge_nft_borrow; -1: none; atomic */
 };
 
 /** What a network is, worked out of its desc. */
@@ -43,9 +44,21 @@ bool bridge_is_id(const char *s);
 /** Name of an endpoint's interface on the host. */
 void bridge_port_name(const struct berth_endpoint *ep, char out[static IFNAMSIZ]);
 
-/** Sockets to the kernel; -1: the host's own namespace. */
+/** A socket to the kernel; -1: the host's own namespace. */
 int bridge_route_socket(struct berth_network *net, int netns, int *ret_fd, struct berth_error *err);
-int bridge_nft_socket(struct berth_network *net, int *ret_fd, struct berth_error *err);
+
+/**
+ * A socket to nftables, kept for the next call: to close one waits for whatever anybody deleted from
+ * nftables shortly before (nf_tables flushes its work then), up to 10 ms each time.
+ */
+struct bridge_nft {
+	struct berth_network *net;
+	int fd;
+	bool clean; /**< set by the borrower: all answers were read */
+};
+int bridge_nft_borrow(struct berth_network *net, struct bridge_nft *ret, struct berth_error *err);
+void bridge_nft_return(struct bridge_nft *nft);
+#define cleanup_bridge_nft cleanup_with(bridge_nft_return)
 
 int bridge_create(struct berth_network *net, const struct berth_net_desc *desc,
 		  struct berth_sink *state, struct berth_error *err);

@@ -18,6 +18,7 @@ static int open_driver(const struct berth_host *host, const struct berth_conf *c
 	if (!net)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	net->host = host;
+	net->spare_nft = -1;
 	net->publish_loopback_only = str_eq(publish, "loopback");
 	net->obey_host_firewall = conf && host->conf_bool(conf, "obey_host_firewall");
 	*ret = net;
@@ -26,7 +27,11 @@ static int open_driver(const struct berth_host *host, const struct berth_conf *c
 
 static void close_driver(void *instance)
 {
-	free(instance);
+	struct berth_network *net = instance;
+
+	if (net)
+		close_fd(&net->spare_nft);
+	free(net);
 }
 
 /* --- probe ---------------------------------------------------------------- */
@@ -61,7 +66,7 @@ static int probe_nft(struct berth_network *net, struct berth_sink *findings,
 int bridge_probe(const struct berth_host *host, const struct berth_conf *conf, int scratch_fd,
 		 struct berth_sink *findings, struct berth_error *err)
 {
-	struct berth_network net = {.host = host};
+	struct berth_network net = {.host = host, .spare_nft = -1};
 	struct berth_error why = {0};
 	cleanup_fd int fd = -1;
 	int r;
@@ -88,6 +93,7 @@ int bridge_probe(const struct berth_host *host, const struct berth_conf *conf, i
 			"br_netfilter is loaded: frames between containers of one network "
 			"pass the firewall",
 			NULL);
+	close_fd(&net.spare_nft);
 	return r;
 }
 

@@ -106,13 +106,14 @@ int host_foreign_drop(struct berth_network *net, uint32_t hook, char *out, size_
 		      struct berth_error *err)
 {
 	struct search s = {hook, out, size};
-	cleanup_fd int fd = -1;
-	int r = bridge_nft_socket(net, &fd, err);
+	cleanup_bridge_nft struct bridge_nft nft = {.fd = -1};
+	int r = bridge_nft_borrow(net, &nft, err);
 
 	out[0] = '\0';
 	if (r < 0)
 		return r;
-	r = nft_each_base_chain(fd, look, &s);
+	r = nft_each_base_chain(nft.fd, look, &s);
+	nft.clean = r == 0;
 	return r < 0 ? berth_fail_errno(err, -r, "list the chains of nftables") : 0;
 }
 

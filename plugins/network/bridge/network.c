@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "bridge.h"
@@ -20,10 +21,27 @@ int bridge_route_socket(struct berth_network *net, int netns, int *ret_fd, struc
 				    NETLINK_ROUTE, ret_fd, err);
 }
 
-int bridge_nft_socket(struct berth_network *net, int *ret_fd, struct berth_error *err)
+int bridge_nft_borrow(struct berth_network *net, struct bridge_nft *ret, struct berth_error *err)
 {
-	return net->host->socket_in(net->host, -1, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
-				    NETLINK_NETFILTER, ret_fd, err);
+	int fd = __atomic_exchange_n(&net->spare_nft, -1, __ATOMIC_ACQ_REL);
+	int r = 0;
+
+	if (fd < 0)
+		r = net->host->socket_in(net->host, -1, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+					 NETLINK_NETFILTER, &fd, err);
+	*ret = (struct bridge_nft){.net = net, .fd = r < 0 ? -1 : fd};
+	return r;
+}
+
+void bridge_nft_return(struct bridge_nft *nft)
+{
+	int none = -1;
+
+	if (nft->fd >= 0 && (!nft->clean || !__atomic_compare_exchange_n(
+						    &nft->net->spare_nft, &none, nft->fd, false,
+						    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)))
+		(void)close(nft->fd);
+	nft->fd = -1;
 }
 
 /* --- names ---------------------------------------------------------------- */

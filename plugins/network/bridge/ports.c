@@ -245,18 +245,20 @@ static int look_at(void *arg, const struct nft_element *e)
 static int find(struct berth_network *net, const struct berth_endpoint *ep, struct found *f,
 		struct berth_error *err)
 {
-	cleanup_fd int fd = -1;
-	int r = bridge_nft_socket(net, &fd, err);
+	cleanup_bridge_nft struct bridge_nft nft = {.fd = -1};
+	int r;
 
 	*f = (struct found){.closed = host_is_closed(net), .ep = ep};
+	r = bridge_nft_borrow(net, &nft, err);
 	for (size_t i = 0; i < N_MAPS && r == 0; i++) {
 		int code;
 
 		f->map = maps[i];
-		code = nft_each_element(fd, INET, RULES_TABLE, maps[i], look_at, f);
+		code = nft_each_element(nft.fd, INET, RULES_TABLE, maps[i], look_at, f);
 		if (code < 0 && code != -ENOENT) /* no table: nothing is there */
 			r = berth_fail_errno(err, -code, "list the published ports");
 	}
+	nft.clean = r == 0;
 	return r;
 }
 

@@ -429,14 +429,15 @@ int rules_lines(const struct bridge_net *n, const struct berth_net_desc *desc, c
 
 int rules_are_there(struct berth_network *net, bool *ret, struct berth_error *err)
 {
-	cleanup_fd int fd = -1;
-	int r = bridge_nft_socket(net, &fd, err);
+	cleanup_bridge_nft struct bridge_nft nft = {.fd = -1};
+	int r = bridge_nft_borrow(net, &nft, err);
 
 	if (r < 0)
 		return r;
-	r = nft_has_table(fd, INET, T);
+	r = nft_has_table(nft.fd, INET, T);
 	if (r < 0)
 		return berth_fail_errno(err, -r, "ask for the rules of nftables");
+	nft.clean = true;
 	*ret = r > 0;
 	return 0;
 }
@@ -444,13 +445,14 @@ int rules_are_there(struct berth_network *net, bool *ret, struct berth_error *er
 int rules_commit(struct berth_network *net, struct nft *b, const char *doing,
 		 struct berth_error *err)
 {
-	cleanup_fd int fd = -1;
+	cleanup_bridge_nft struct bridge_nft nft = {.fd = -1};
 	uint32_t number = 0;
-	int r = bridge_nft_socket(net, &fd, err);
+	int r = bridge_nft_borrow(net, &nft, err);
 
 	if (r == 0) {
-		int code = nft_commit(b, fd, &number);
+		int code = nft_commit(b, nft.fd, &number);
 
+		nft.clean = code == 0;
 		if (code)
 			r = berth_fail_errno(err, code, "%s: nftables refuses change %u", doing,
 					     number);
