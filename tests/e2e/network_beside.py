@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Beside others who have rules on the same machine: dockerd, ufw, firewalld, br_netfilter. Each in namespaces of the test's own."""
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+
+from berthtest import Engine, Failure, Skip, check, contains, equal, run, test
+from nethost import HOST4, NEIGHBOUR4, Neighbour, Nft, get, isolate, sh
+
+CLONE_NEWNS = 0x00020000
+SERVER = ["sh", "-c", "echo hello > /tmp/index.html; exec httpd -f -p 80 -h /tmp"]
+CALL = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
+try:
+    isolate()
+except Skip as why:
+    print(f"1..0 # SKIP {why}")
+    raise SystemExit(0)
+e = Engine({"network": {"driver": "bridge"}}, name="netbeside")
+e.busybox()
+neighbour = Neighbour()
+server = subprocess.Popen(neighbour.argv(sys.executable, "-m", "http.server", "8000", "--directory", "/proc/self/fdinfo"),
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+nft = Nft()
+
+
+def need(program, package):
+    if not shutil.which(program):
+        raise Skip(f"no {program} here (Debian package {package})")
+
+
+def own_run_directory():
+    """Sockets, locks and pid files of the others do not meet the machine's."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) or libc.mount(b"none", b"/", None, 0x44000, None):  # MS_REC | MS_PRIVATE
+        raise Skip("no mount namespace of our own: " + os.strerror(ctypes.get_errno()))
+    if libc.mount(b"tmpfs", b"/run", b"tmpfs", 0, b"mode=755"):
+        raise Skip("no /run of our own: " + os.strerror(ctypes.get_errno()))
+    os.mkdir("/run/lock")
+
+
+class Copies:
+    """Of directories of the machine, which others may change meanwhile."""
+
+    def __init__(self, *directories):
+        self.directories = []
+        for directory in directories:
+            copy = f"{e.dir}/copy{directory}"
+            shutil.copytree(directory, copy, symlinks=True)
+            if ctypes.CDLL(None).mount(copy.encode(), directory.encode(), None, 0x1000, None):  # MS_BIND
+                raise Failure(f"bind {directory}")
+            self.directories.append(directory)
+
+    def close(self):
+        for directory in self.directories:
+            ctypes.CDLL(None).umount2(directory.encode(), 2)  # MNT_DETACH
+
+
+def rules_of_others():
+    """All rules but ours, without their counters."""
+    out, ours = [], False
+    for line in nft("list ruleset").splitlines():
+        if line.startswith("table "):
+            ours = line.startswith("table inet berth ")
+        if not ours:
+            words = line.split()
+            for i, word in enumerate(words):
+                if word == "packets" and words[i - 1] == "counter":
+                    words[i + 1] = words[i + 3] = "N"
+            out.append(" ".join(words))
+    return "\n".join(out)
+
+
+def serve(*flags):
+    e.ok("run", "-d", "--name", "web", *flags, "busybox", *SERVER)
+    check(e.settle(lambda: get(f"http://{address()}/", seconds=1) == "hello\n"), "the server does not answer")
+
+
+def address():
+    return e.inspect("web")["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+
+
+def from_outside(port=8080, seconds=1):
+    return get(f"http://{HOST4}:{port}/", at=neighbour, seconds=seconds)
+
+
+def hairpin():
+    serve("-p", "8080:80")
+    for who in (["exec", "web"], ["run", "--rm", "busybox"]):
+        equal(e.ok(*who, "wget", "-qO-", f"http://{HOST4}:8080/"), "hello\n", f"{who} by a published port")
+    e.ok("rm", "-f", "web")
+
+
+@test
+def published_ports_are_reached_by_containers_with_and_without_br_netfilter():
+    if not os.path.exists(CALL):
+        hairpin()
+        raise Skip("br_netfilter is not loaded: shown without it only")
+    for value in ("1", "0"):
+        with open(CALL, "w") as f:
+            f.write(value)
+        hairpin()
+    with open(CALL, "w") as f:
+        f.write("1")
+
+
+class Dockerd:
+    def __init__(self, root):
+        self.socket = f"unix://{root}/docker.sock"
+        os.makedirs(root, exist_ok=True)
+        with open(f"{root}/daemon.json", "w") as f:
+            f.write("{}")
+        self.log = open(f"{root}/log", "w+")
+        self.process = subprocess.Popen(
+            ["dockerd", "--config-file", f"{root}/daemon.json", "--data-root", f"{root}/data", "--exec-root", f"{root}/exec",
+             "--pidfile", f"{root}/pid", "-H", self.socket, "--exec-opt", "native.cgroupdriver=cgroupfs", "--storage-driver", "vfs"],
+            stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True)
+
+    def __call__(self, *args, ok=True):
+        p = subprocess.run(["docker", "-H", self.socket, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if ok and p.returncode:
+            raise Failure(f"docker {' '.join(args)}: {p.stdout}")
+        return p.stdout if p.returncode == 0 else None
+
+    def close(self):
+        self("rm", "-f", "other", ok=False)
+        self.process.terminate()
+        self.process.wait()
+        self.log.close()
+
+
+@test
+def beside_dockerd_both_work_and_nobody_touches_the_others_rules():
+    need("dockerd", "docker.io")
+    need("docker", "docker.io or docker-cli")
+    with open("/proc/sys/net/ipv4/ip_forward", "w") as f:
+        f.write("0\n")  # as on a machine that has just started; dockerd drops all that is forwarded if it was so
+    docker = Dockerd(f"{e.dir}/docker")
+    try:
+        check(e.settle(lambda: docker("version", ok=False), 20), "dockerd does not start: " + open(docker.log.name).read()[-500:])
+        docker("import", f"{e.dir}/busybox.tar", "busybox")
+        docker("run", "-d", "--name", "other", "-p", "8081:80", "busybox", *SERVER)
+        check(e.settle(lambda: from_outside(8081) == "hello\n"), "docker's container does not answer")
+        before = rules_of_others()
+        contains(before, "DOCKER-USER")
+        contains(e.berth("doctor").out, "chain 'filter FORWARD' of another program drops what is forwarded")
+        serve("-p", "8080:80")
+        equal(get("http://127.0.0.1:8080/"), "hello\n", "from the host")
+        equal(from_outside(), None, "docker's drop is undone by nobody")
+        for way in ("-i", "-o"):
+            sh("iptables", "-I", "DOCKER-USER", way, "berth0", "-j", "ACCEPT")
+        check(e.settle(lambda: from_outside() == "hello\n"), "not with the rules that the manual names")
+        equal(from_outside(8081), "hello\n", "docker's own")
+        for way in ("-i", "-o"):
+            sh("iptables", "-D", "DOCKER-USER", way, "berth0", "-j", "ACCEPT")
+        e.ok("network", "reconcile")
+        e.ok("rm", "-f", "web")
+        equal(rules_of_others(), before, "rules of others")
+        docker("restart", "-t", "0", "other")
+        check(e.settle(lambda: from_outside(8081) == "hello\n"), "docker's container does not answer any more")
+    finally:
+        docker.close()
+        nft("flush ruleset")
+
+
+def without_others():
+    nft("flush ruleset")
+    e.merge({"network": {"drivers": {"bridge": {"options": {}}}}})
+
+
+def goes_out():
+    return e.berth("run", "--rm", "busybox", "nc", "-w", "1", NEIGHBOUR4, "8000", "-e", "true").code == 0
+
+
+def closed_firewall(name, chain, remedy, published=None):
+    """Of whoever lets nothing in, and forwards nothing; @published: what a port that is published says all the same."""
+    check(e.settle(lambda: get(f"http://{NEIGHBOUR4}:8000/", seconds=1) is not None), "the server of the other host does not answer")
+    before = rules_of_others()
+    contains(e.berth("doctor").out, f"chain '{chain}' of another program drops what is forwarded")
+    check(not goes_out(), f"{name} forwards what containers send")
+    serve("-p", "8080:80")
+    equal(get("http://127.0.0.1:8080/"), "hello\n", "from the host")
+    equal(from_outside(), published, f"a published port beside {name}")
+    e.ok("rm", "-f", "web")
+    equal(rules_of_others(), before, f"rules of {name}")
+    for command in remedy:
+        sh(*command)
+    check(goes_out(), f"containers do not get out with what the manual says of {name}")
+    serve("-p", "8080:80")
+    check(e.settle(lambda: from_outside() == "hello\n"), f"no port is published with what the manual says of {name}")
+    e.ok("rm", "-f", "web")
+    e.merge({"network": {"drivers": {"bridge": {"options": {"obey_host_firewall": True}}}}})
+    serve("-p", "8080:80")
+    equal(get("http://127.0.0.1:8080/"), "hello\n", "from the host")
+    equal(from_outside(), None, f"{name} is obeyed")
+    e.ok("rm", "-f", "web")
+
+
+@test
+def beside_ufw_its_rules_stay_and_are_obeyed_if_the_config_says_so():
+    need("ufw", "ufw")
+    copies = Copies("/etc/ufw", "/lib/ufw", "/etc/default")
+    try:
+        sh("ufw", "--force", "enable")
+        closed_firewall("ufw", "filter FORWARD", [["ufw", "route", "allow", way, "on", "berth0"] for way in ("in", "out")])
+        sh("ufw", "--force", "disable")
+    finally:
+        copies.close()
+        without_others()
+
+
+class Firewalld:
+    def __init__(self, directory):
+        os.makedirs("/run/dbus", exist_ok=True)
+        self.bus = subprocess.Popen(["dbus-daemon", "--system", "--nofork", "--nopidfile"], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL)
+        check(e.settle(lambda: os.path.exists("/run/dbus/system_bus_socket")), "dbus-daemon does not start")
+        self.log = open(f"{directory}/firewalld.log", "w")
+        self.process = subprocess.Popen(["firewalld", "--nofork", "--nopid", "--log-file", f"{directory}/firewalld.out"],
+                                        stdout=self.log, stderr=subprocess.STDOUT)
+
+    def ready(self):
+        return subprocess.run(["firewall-cmd", "--state"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+    def close(self):
+        for p in (self.process, self.bus):
+            p.terminate()
+            p.wait()
+        self.log.close()
+
+
+@test
+def beside_firewalld_its_rules_stay_and_are_obeyed_if_the_config_says_so():
+    need("firewalld", "firewalld")
+    need("dbus-daemon", "dbus")
+    copies = Copies("/etc/firewalld")
+    firewalld = Firewalld(e.dir)
+    try:
+        check(e.settle(firewalld.ready, 20), "firewalld does not start: " + open(firewalld.log.name).read()[-500:])
+        # it lets through what somebody has translated to a container's address
+        closed_firewall("firewalld", "firewalld filter_FORWARD", [["firewall-cmd", "--zone=trusted", "--add-interface=berth0"]],
+                        published="hello\n")
+    finally:
+        firewalld.close()
+        copies.close()
+        without_others()
+
+
+try:
+    own_run_directory()
+    run([e])
+except Skip as why:
+    print(f"1..0 # SKIP {why}")
+finally:
+    server.kill()
+    server.wait()
+    neighbour.close()
+    sys.stdout.flush()
