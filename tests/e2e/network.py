@@ -238,6 +238,25 @@ def a_container_may_be_on_several_networks_or_on_anothers():
 
 
 @test
+def addresses_and_sizes_are_what_was_asked_for():
+    e.ok("network", "create", "--subnet", "10.96.0.0/24", "--subnet", "fd00:96::/64", "--ipv6", "--label", "site=east", "-o",
+         "com.docker.network.driver.mtu=1400", "sized")
+    out = e.ok("run", "--rm", "--network", "sized", "--ip", "10.96.0.70", "--ip6", "fd00:96::70", "--mac-address", "02:00:00:00:00:70",
+               "busybox", "sh", "-c", "ip -o addr show eth0; ip link show eth0; ip -6 route; nslookup 10.96.0.71; nslookup fd00:96::71; true")
+    for text in ("10.96.0.70/24", "fd00:96::70/64", "02:00:00:00:00:70", "mtu 1400", "default via fd00:96::1"):
+        contains(out, text)
+    e.ok("run", "-d", "--name", "server", "--network", "sized", "--ip", "10.96.0.71", "--ip6", "fd00:96::71", "busybox", "sleep", "600")
+    out = e.ok("run", "--rm", "--network", "sized", "busybox", "sh", "-c", "nslookup 10.96.0.71; nslookup fd00:96::71; ping -6 -c1 -W2 server")
+    equal(out.count("name = server"), 2, out)
+    equal(e.ok("network", "ls", "--format", "{{.Name}}", "--filter", "label=site=east"), "sized\n")
+    equal(json.loads(e.ok("network", "inspect", "sized"))[0]["Labels"], {"site": "east"})
+    for wrong in (["--ip", "10.97.0.1"], ["--ip", "10.96.0.71"], ["--ip6", "fd00:97::1"], ["--mac-address", "x"], ["--ip", "10.96.0.1"]):
+        one_line(e.berth("run", "--rm", "--network", "sized", *wrong, "busybox", "true"), 125)
+    gone("server")
+    e.ok("network", "rm", "sized")
+
+
+@test
 def a_hundred_containers_share_one_bridge():
     e.ok("network", "create", "many")
     serve("web", "--network", "many")

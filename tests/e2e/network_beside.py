@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from berthtest import Engine, Failure, Skip, check, contains, equal, run, test
-from nethost import HOST4, NEIGHBOUR4, Neighbour, Nft, get, isolate, sh
+from nethost import HOST4, NEIGHBOUR4, Neighbour, Nft, OutsideNames, get, isolate, sh
 
 CLONE_NEWNS = 0x00020000
 SERVER = ["sh", "-c", "echo hello > /tmp/index.html; exec httpd -f -p 80 -h /tmp"]
@@ -105,6 +105,31 @@ def published_ports_are_reached_by_containers_with_and_without_br_netfilter():
         hairpin()
     with open(CALL, "w") as f:
         f.write("1")
+
+
+@test
+def a_server_of_names_that_only_the_host_reaches_is_asked_from_there():
+    with open(f"{e.dir}/resolv.conf", "w") as f:
+        f.write("nameserver 127.0.0.53\n")
+    with open("/etc/resolv.conf") as f:
+        before = f.read()
+    libc = ctypes.CDLL(None)
+    # a link leads into /run, which is empty here
+    if os.path.realpath("/etc/resolv.conf") != "/etc/resolv.conf" or libc.mount(f"{e.dir}/resolv.conf".encode(), b"/etc/resolv.conf", None, 0x1000, None):
+        raise Skip("/etc/resolv.conf cannot be another one here")
+    try:
+        names = OutsideNames()
+        e.ok("network", "create", "front")
+        for network in ("front", "bridge"):
+            out = e.ok("run", "--rm", "--network", network, "busybox", "sh", "-c", "cat /etc/resolv.conf; nslookup x.outside")
+            contains(out, "nameserver 127.0.0.11")
+            contains(out, "192.0.2.77")
+        e.ok("network", "rm", "front")
+        names.socket.close()
+    finally:
+        libc.umount2(b"/etc/resolv.conf", 2)
+    with open("/etc/resolv.conf") as f:
+        equal(f.read(), before)
 
 
 class Dockerd:
