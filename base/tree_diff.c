@@ -18,6 +18,7 @@ struct diff {
 	size_t absent;	 /* levels that only the later tree has */
 	struct str said; /* a byte for each level: 1 if it was said, or need not be */
 	int answer;
+	bool skip; /* the directory that was entered last is the same with all below */
 };
 
 static int tell(struct diff *d, char change, const char *path, struct berth_error *err)
@@ -78,6 +79,8 @@ static int other(struct diff *d, const struct walk_entry *e, struct berth_error 
 	if (d->absent || fstatat(dir, e->name, &old, AT_SYMLINK_NOFOLLOW) < 0)
 		return say(d, 'A', e->path, err);
 	if (old.st_dev == e->st->st_dev && old.st_ino == e->st->st_ino)
+		return 0;
+	if (d->how->same && d->how->same(d->how->arg, &old, e->st))
 		return 0;
 	if (!same_owner_and_mode(&old, e->st) || old.st_size != e->st->st_size ||
 	    old.st_rdev != e->st->st_rdev || !same_time(&old.st_mtim, &e->st->st_mtim))
@@ -153,8 +156,10 @@ static int enter(struct diff *d, const struct walk_entry *e, struct berth_error 
 		return d->absent ? 0 : both(d, e, err);
 	existed = !d->absent &&
 		  fstatat(dirstack_fd(&d->before), e->name, &old, AT_SYMLINK_NOFOLLOW) == 0;
-	if (existed && S_ISDIR(old.st_mode))
-		return both(d, e, err);
+	if (existed && S_ISDIR(old.st_mode)) {
+		d->skip = d->how->same && d->how->same(d->how->arg, &old, e->st);
+		return d->skip ? 0 : both(d, e, err);
+	}
 	r = say(d, existed ? 'C' : 'A', e->path, err);
 	str_add_char(&d->said, 1);
 	d->absent++;
@@ -177,7 +182,10 @@ static int visit(void *arg, const struct walk_entry *e, struct berth_error *err)
 
 	switch (e->event) {
 	case WALK_ENTER:
+		d->skip = false;
 		r = enter(d, e, err);
+		if (r == 0 && d->skip)
+			return WALK_SKIP;
 		break;
 	case WALK_LEAVE:
 		return e->dirfd < 0 ? 0 : leave(d, err);

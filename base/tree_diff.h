@@ -11,15 +11,24 @@
 #ifndef BASE_TREE_DIFF_H
 #define BASE_TREE_DIFF_H
 
+#include <stdbool.h>
+
 #include "base/walk.h"
 
 /** @change is 'A', 'C' or 'D'. A non-zero answer ends it and is returned. */
 typedef int (*tree_diff_fn)(void *arg, char change, const char *path, struct berth_error *err);
 
+/**
+ * Whether it is known without looking that both are the same, of a directory with all below. Only
+ * asked of two that have one name and, of directories, are both one.
+ */
+typedef bool (*tree_diff_same_fn)(void *arg, const struct stat *before, const struct stat *after);
+
 struct tree_diff_how {
 	tree_diff_fn fn;
 	void *arg;
-	walk_go_on_fn go_on; /* as walk_how's */
+	tree_diff_same_fn same; /* NULL: nothing is known */
+	walk_go_on_fn go_on;	/* as walk_how's */
 	void *going;
 };
 

@@ -12,7 +12,6 @@
 #include "overlay.h"
 
 enum {
-	NAME_TRIES = 100,
 	PATH_ROOM = 2 * TREE_NAME_MAX,
 };
 
@@ -50,23 +49,6 @@ int overlay_view_find(const struct berth_storage *st, const char *view, struct o
 		return r;
 	*ret = v;
 	return 0;
-}
-
-/* A directory in staging whose maker is alive as long as the shared lock is held. */
-static int quick_begin(const struct tree *t, char name[static TREE_STAGED_MAX],
-		       struct berth_error *err)
-{
-	static atomic_uint count;
-
-	for (int i = 0; i < NAME_TRIES; i++) {
-		(void)snprintf(name, TREE_STAGED_MAX, "quick~%d.%u", (int)getpid(),
-			       atomic_fetch_add(&count, 1));
-		if (mkdirat(t->staging, name, 0700) == 0)
-			return 0;
-		if (errno != EEXIST)
-			break;
-	}
-	return berth_fail_errno(err, errno, "make a view");
 }
 
 /* A directory in staged view @quick: a part of it, or a mark. */
@@ -125,25 +107,12 @@ int overlay_view_create(struct berth_storage *st, const char *view, const char *
 
 	if (r == 0 && layer)
 		r = tree_file(layer, below, err);
-	if (r < 0)
-		return r;
-	r = tree_there(t->views, file, err);
-	if (r > 0)
-		r = berth_fail(err, BERTH_E_EXISTS, "view '%s' exists", view);
-	if (r < 0)
-		return r;
-	r = tree_lock(t, true, &lock, err);
 	if (r == 0)
-		r = quick_begin(t, quick, err);
+		r = tree_quick_begin(t, file, &lock, quick, err);
 	if (r < 0)
 		return r;
 	r = fill(st, quick, layer ? below : NULL, flags, redirect_wanted(st, conf), err);
-	if (r == 0 && renameat2(t->staging, quick, t->views, file, RENAME_NOREPLACE) < 0)
-		r = errno == EEXIST ? berth_fail(err, BERTH_E_EXISTS, "view '%s' exists", view)
-				    : berth_fail_errno(err, errno, "make view '%s'", view);
-	if (r < 0)
-		(void)remove_tree(t->staging, quick, NULL); /* else reclaim does */
-	return r;
+	return tree_quick_end(t, quick, file, r, err);
 }
 
 int overlay_view_mount(struct berth_storage *st, const char *view,

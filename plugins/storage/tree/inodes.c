@@ -29,6 +29,11 @@ static int grow(struct inodes *set, struct berth_error *err)
 	return 0;
 }
 
+bool inodes_has(const struct inodes *set, ino_t ino)
+{
+	return set->n > 0 && slot_of(set, ino)->ino == ino;
+}
+
 int inodes_see(struct inodes *set, ino_t ino, uint32_t links, uint32_t *ret_seen,
 	       struct berth_error *err)
 {

@@ -7,6 +7,7 @@
 #define STORAGE_INODES_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,6 +28,7 @@ struct inodes {
 /** See a file with @links names once more. *@ret_seen: how often by now, at least 1. */
 int inodes_see(struct inodes *set, ino_t ino, uint32_t links, uint32_t *ret_seen,
 	       struct berth_error *err);
+bool inodes_has(const struct inodes *set, ino_t ino);
 /** The next one after @at (NULL: the first), NULL behind the last; in no order. */
 const struct inode *inodes_next(const struct inodes *set, const struct inode *at);
 void inodes_done(struct inodes *set);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 
 enum {
 	LOCK_NAME_MAX = TREE_STAGED_MAX + 8,
+	NAME_TRIES = 100,
 	/* of a content whose maker has not said what the top is like; nobody makes one like it */
 	MODE_UNSAID = 01700,
 };
@@ -62,9 +64,19 @@ int tree_stage_publish(struct tree_stage *s, int dirfd, const char *file, struct
 	return berth_fail_errno(err, errno, "publish '%s'", file);
 }
 
+/* As far as that works: the rest goes to the trash, or reclaim finds it. */
+static void erase_staged(const struct tree *t, const char *name)
+{
+	uint64_t bytes = 0;
+
+	if (t->kind->erase)
+		t->kind->erase(t, t->staging, name, &bytes);
+	(void)remove_tree(t->staging, name, NULL);
+}
+
 void tree_stage_erase(struct tree_stage *s)
 {
-	(void)remove_tree(s->t->staging, s->name, NULL); /* the rest goes to the trash */
+	erase_staged(s->t, s->name);
 }
 
 void tree_stage_end(struct tree_stage *s)
@@ -84,6 +96,59 @@ void tree_stage_end(struct tree_stage *s)
 	s->t = NULL;
 }
 
+static int quick_mkdir(const struct tree *t, char name[static TREE_STAGED_MAX],
+		       struct berth_error *err)
+{
+	static atomic_uint count;
+
+	for (int i = 0; i < NAME_TRIES; i++) {
+		(void)snprintf(name, TREE_STAGED_MAX, "quick~%d.%u", (int)getpid(),
+			       atomic_fetch_add(&count, 1));
+		if (mkdirat(t->staging, name, 0700) == 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	return berth_fail_errno(err, errno, "make a view");
+}
+
+static int fail_view_exists(const char *file, struct berth_error *err)
+{
+	char name[TREE_NAME_MAX];
+
+	return berth_fail(err, BERTH_E_EXISTS, "view '%s' exists",
+			  tree_name(file, name) ? name : file);
+}
+
+int tree_quick_begin(const struct tree *t, const char *file, int *ret_lock,
+		     char name[static TREE_STAGED_MAX], struct berth_error *err)
+{
+	cleanup_fd int lock = -1;
+	int r = tree_there(t->views, file, err);
+
+	if (r > 0)
+		r = fail_view_exists(file, err);
+	if (r == 0)
+		r = tree_lock(t, true, &lock, err);
+	if (r == 0)
+		r = quick_mkdir(t, name, err);
+	if (r < 0)
+		return r;
+	*ret_lock = steal_fd(&lock);
+	return 0;
+}
+
+int tree_quick_end(const struct tree *t, const char *name, const char *file, int r,
+		   struct berth_error *err)
+{
+	if (r == 0 && renameat2(t->staging, name, t->views, file, RENAME_NOREPLACE) < 0)
+		r = errno == EEXIST ? fail_view_exists(file, err)
+				    : berth_fail_errno(err, errno, "make view '%s'", file);
+	if (r < 0)
+		erase_staged(t, name);
+	return r;
+}
+
 /* The file that counts, and names, what stands on the layer. */
 static int write_self(int dirfd, const char *layer, struct berth_error *err)
 {
@@ -93,6 +158,18 @@ static int write_self(int dirfd, const char *layer, struct berth_error *err)
 	int r = state_open(dirfd, "self", O_WRONLY | O_CREAT | O_EXCL, 0600, &fd, err);
 
 	return r < 0 ? r : write_all(fd, text, (size_t)n, err);
+}
+
+static int make_content(const struct berth_ingest *in, struct berth_error *err)
+{
+	const struct tree *t = in->stage.t;
+
+	if (t->kind->make)
+		return t->kind->make(t, in->stage.dir, in->parent[0] ? in->parent : NULL,
+				     MODE_UNSAID, err);
+	if (mkdirat(in->stage.dir, t->kind->content, MODE_UNSAID) < 0)
+		return berth_fail_errno(err, errno, "make directory '%s'", t->kind->content);
+	return 0;
 }
 
 /* Everything of the stage but what goes into the content. */
@@ -117,13 +194,14 @@ static int ingest_fill(const struct tree *t, struct berth_ingest *in, const char
 	r = write_self(in->stage.dir, layer, err);
 	if (r < 0)
 		return r;
-	if (mkdirat(in->stage.dir, t->kind->content, MODE_UNSAID) < 0)
-		return berth_fail_errno(err, errno, "make directory '%s'", t->kind->content);
 	in->bound = bind;
-	if (!bind || !in->parent[0])
-		return 0;
-	r = tree_lock(t, true, &lock, err);
-	return r < 0 ? r : tree_stand(t, in->stage.dir, "parent", in->parent, err);
+	if (bind && in->parent[0]) {
+		r = tree_lock(t, true, &lock, err);
+		if (r == 0)
+			r = tree_stand(t, in->stage.dir, "parent", in->parent, err);
+		close_fd(&lock); /* from here on the link keeps the layer */
+	}
+	return r < 0 ? r : make_content(in, err);
 }
 
 int tree_ingest_begin(const struct tree *t, struct berth_storage *st,
@@ -207,6 +285,8 @@ static int ingest_publish(struct berth_ingest *in, const char *parent, struct be
 		r = bind_parent(in, parent, err);
 	if (r == 0)
 		r = inherit_top(in, err);
+	if (r == 0 && t->kind->seal)
+		r = t->kind->seal(t, in->stage.dir, err);
 	if (r < 0)
 		return r;
 	/*

@@ -134,8 +134,11 @@ int tree_erase(const struct tree *t, int dirfd, const char *name, struct berth_o
 		.go_on = tree_go_on,
 		.going = &going,
 	};
-	int r = state_open(dirfd, name, O_RDONLY | O_DIRECTORY, 0, &fd, NULL);
+	int r;
 
+	if (t->kind->erase)
+		t->kind->erase(t, dirfd, name, &bytes);
+	r = state_open(dirfd, name, O_RDONLY | O_DIRECTORY, 0, &fd, NULL);
 	if (r == -BERTH_E_NOT_FOUND)
 		return 0;
 	if (r == 0)

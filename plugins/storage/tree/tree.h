@@ -34,10 +34,32 @@ enum {
 	TREE_CHAIN_MAX = 10000, /* layers on top of each other; more is a circle */
 };
 
-/** What makes one driver's state differ from another's. */
+struct tree;
+
+/**
+ * What makes one driver's state differ from another's. The calls may be NULL: then a content is a
+ * plain directory.
+ */
 struct tree_kind {
 	const char *format;  /* "overlay 1" */
 	const char *content; /* directory of a layer's files: "diff" */
+	/**
+	 * Make the content of a layer, in the staged directory @dirfd: a writable copy of the one
+	 * of layer @below, or empty, and then its mode is @mode, if @below is NULL.
+	 */
+	int (*make)(const struct tree *t, int dirfd, const char *below, mode_t mode,
+		    struct berth_error *err);
+	/** The content below @dirfd is complete, and is going to be written to the disk. */
+	int (*seal)(const struct tree *t, int dirfd, struct berth_error *err);
+	/**
+	 * Remove of the layer or view @file in @dirfd, which nobody sees any more, what unlinking
+	 * removes slowly or not at all. What it leaves, and what it fails at, is walked and
+	 * unlinked; so it has no way to fail.
+	 */
+	void (*erase)(const struct tree *t, int dirfd, const char *file, uint64_t *bytes);
+	/** Bytes and inodes of layer @file alone, whose content is @fd. NULL: of all that it has. */
+	int (*measure)(const struct tree *t, const char *file, int fd, uint64_t *ret_bytes,
+		       uint64_t *ret_inodes, struct berth_error *err);
 };
 
 /** An open state directory. Immutable after tree_open, so it needs no lock between threads. */
@@ -149,6 +171,16 @@ int tree_stage_publish(struct tree_stage *s, int dirfd, const char *file, struct
 void tree_stage_erase(struct tree_stage *s);
 /** Drop what was not published; give back the rest. Also of a zeroed one with t == NULL. */
 void tree_stage_end(struct tree_stage *s);
+
+/**
+ * Begin to make view @file quickly: in directory @name of staging, whose maker is taken to be alive
+ * as long as the shared lock *@ret_lock is held. EXISTS if there is one.
+ */
+int tree_quick_begin(const struct tree *t, const char *file, int *ret_lock,
+		     char name[static TREE_STAGED_MAX], struct berth_error *err);
+/** Make it visible if @r, how it went so far, is 0; else remove it. Returns @r, or EXISTS. */
+int tree_quick_end(const struct tree *t, const char *name, const char *file, int r,
+		   struct berth_error *err);
 
 /** A layer being made. */
 struct berth_ingest {

@@ -90,7 +90,8 @@ int tree_layer_size(const struct tree *t, const char *file, uint64_t *ret_bytes,
 		r = state_open(t->layers, file, O_RDONLY | O_DIRECTORY, 0, &layer, err);
 	if (r < 0 || size_known(layer, ret_bytes, ret_inodes))
 		return r;
-	r = tree_measure(t, content, NULL, ret_bytes, ret_inodes, err);
+	r = t->kind->measure ? t->kind->measure(t, file, content, ret_bytes, ret_inodes, err)
+			     : tree_measure(t, content, NULL, ret_bytes, ret_inodes, err);
 	if (r < 0)
 		return r;
 	/* a layer never changes; if this cannot be kept, it is measured again */
