@@ -62,21 +62,48 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* Of two regular files. One that cannot be opened has none that differ. */
-static bool attributes_differ(int a, int b, const char *name)
+/* Of two regular files. One that has gone since, or cannot be opened by anybody, has none. */
+static int attributes_differ(int a, int b, const char *name, bool *ret, struct berth_error *err)
 {
 	cleanup_fd int first = openat(a, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	cleanup_fd int second = openat(b, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_fd int second = -1;
+	bool equal;
+	int r;
 
-	return first >= 0 && second >= 0 && !xattrs_equal(first, second, "trusted.overlay.");
+	if (first >= 0)
+		second = openat(b, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	*ret = false;
+	if (second < 0)
+		return errno == ENOENT || errno == ELOOP || errno == EACCES || errno == EPERM
+			       ? 0
+			       : berth_fail_errno(err, errno, "open '%s'", name);
+	r = xattrs_equal(first, second, "trusted.overlay.", &equal, err);
+	if (r == 0)
+		*ret = !equal;
+	return r;
+}
+
+/* What @name was before: *@ret_had false if there was nothing. */
+static int look_before(const struct diff *d, const char *name, struct stat *ret, bool *ret_had,
+		       struct berth_error *err)
+{
+	*ret_had =
+		!d->absent && fstatat(dirstack_fd(&d->before), name, ret, AT_SYMLINK_NOFOLLOW) == 0;
+	if (*ret_had || d->absent || errno == ENOENT)
+		return 0;
+	return berth_fail_errno(err, errno, "stat '%s'", name);
 }
 
 static int other(struct diff *d, const struct walk_entry *e, struct berth_error *err)
 {
-	int dir = dirstack_fd(&d->before);
 	struct stat old;
+	bool differs = false;
+	bool had;
+	int r = look_before(d, e->name, &old, &had, err);
 
-	if (d->absent || fstatat(dir, e->name, &old, AT_SYMLINK_NOFOLLOW) < 0)
+	if (r < 0)
+		return r;
+	if (!had)
 		return say(d, 'A', e->path, err);
 	if (old.st_dev == e->st->st_dev && old.st_ino == e->st->st_ino)
 		return 0;
@@ -85,9 +112,9 @@ static int other(struct diff *d, const struct walk_entry *e, struct berth_error 
 	if (!same_owner_and_mode(&old, e->st) || old.st_size != e->st->st_size ||
 	    old.st_rdev != e->st->st_rdev || !same_time(&old.st_mtim, &e->st->st_mtim))
 		return say(d, 'C', e->path, err);
-	if (S_ISREG(old.st_mode) && attributes_differ(dir, e->dirfd, e->name))
-		return say(d, 'C', e->path, err);
-	return 0;
+	if (S_ISREG(old.st_mode))
+		r = attributes_differ(dirstack_fd(&d->before), e->dirfd, e->name, &differs, err);
+	return r == 0 && differs ? say(d, 'C', e->path, err) : r;
 }
 
 /* Names that the earlier directory has and the later one @e does not. */
@@ -109,6 +136,10 @@ static int missing(struct diff *d, const struct walk_entry *e, struct berth_erro
 		if (str_eq(at->d_name, ".") || str_eq(at->d_name, "..") ||
 		    fstatat(e->fd, at->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			continue;
+		if (errno != ENOENT) {
+			r = berth_fail_errno(err, errno, "stat '%s'", at->d_name);
+			break;
+		}
 		str_addf(&path, "%s%s%s", e->path, e->path[0] ? "/" : "", at->d_name);
 		r = str_check(&path, err);
 		if (r == 0)
@@ -116,7 +147,7 @@ static int missing(struct diff *d, const struct walk_entry *e, struct berth_erro
 		errno = 0;
 	}
 	if (r == 0 && errno != 0)
-		r = berth_fail_errno(err, errno, "read '%s'", e->path);
+		r = berth_fail_errno(err, errno, "read directory '%s'", e->path);
 	(void)closedir(dir);
 	return r;
 }
@@ -126,6 +157,7 @@ static int both(struct diff *d, const struct walk_entry *e, struct berth_error *
 {
 	cleanup_fd int fd = -1;
 	bool differs = false;
+	bool equal;
 	struct stat old;
 	int r = 0;
 
@@ -133,8 +165,10 @@ static int both(struct diff *d, const struct walk_entry *e, struct berth_error *
 		r = walk_open_dir(dirstack_fd(&d->before), e->name, O_RDONLY, &fd, err);
 		if (r < 0)
 			return r;
-		differs = fstat(fd, &old) < 0 || !same_owner_and_mode(&old, e->st) ||
-			  !xattrs_equal(fd, e->fd, "trusted.overlay.");
+		if (fstat(fd, &old) < 0)
+			return berth_fail_errno(err, errno, "stat '%s'", e->path);
+		r = xattrs_equal(fd, e->fd, "trusted.overlay.", &equal, err);
+		differs = r == 0 && (!equal || !same_owner_and_mode(&old, e->st));
 		if (differs)
 			r = say(d, 'C', e->path, err);
 		if (r == 0)
@@ -154,8 +188,9 @@ static int enter(struct diff *d, const struct walk_entry *e, struct berth_error 
 
 	if (e->dirfd < 0)
 		return d->absent ? 0 : both(d, e, err);
-	existed = !d->absent &&
-		  fstatat(dirstack_fd(&d->before), e->name, &old, AT_SYMLINK_NOFOLLOW) == 0;
+	r = look_before(d, e->name, &old, &existed, err);
+	if (r < 0)
+		return r;
 	if (existed && S_ISDIR(old.st_mode)) {
 		d->skip = d->how->same && d->how->same(d->how->arg, &old, e->st);
 		return d->skip ? 0 : both(d, e, err);

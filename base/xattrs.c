@@ -77,42 +77,61 @@ static int value_of(const struct file *f, const char *name, char **ret, size_t *
 	return 0;
 }
 
-/* Each attribute of @a, but for those that begin with @but, is the same on @b. Counts them. */
-static bool has_all(const struct file *a, const struct file *b, const char *but, size_t *ret_count)
+/* 1 if @b has attribute @name of @a with the same value, 0 if not; or -errno. */
+static int has_one(const struct file *a, const struct file *b, const char *name)
+{
+	cleanup_free char *mine = NULL;
+	cleanup_free char *other = NULL;
+	size_t mine_n;
+	size_t other_n;
+	int r = value_of(a, name, &mine, &mine_n);
+
+	if (r == 0)
+		r = value_of(b, name, &other, &other_n);
+	if (r < 0)
+		return r == -ENODATA ? 0 : r;
+	return mine_n == other_n && memcmp(mine, other, mine_n) == 0;
+}
+
+/*
+ * 1 if each attribute of @a, but for those that begin with @but, is the same on @b (NULL: any);
+ * 0 if not; or -errno. Counts them.
+ */
+static int has_all(const struct file *a, const struct file *b, const char *but, size_t *ret_count)
 {
 	cleanup_free char *names = NULL;
 	size_t count = 0;
 	size_t n;
+	int r = names_of(a, &names, &n);
 
-	if (names_of(a, &names, &n) < 0)
-		return false;
+	if (r < 0)
+		return r;
 	for (const char *name = names; name && name < names + n; name += strlen(name) + 1) {
-		cleanup_free char *mine = NULL;
-		cleanup_free char *other = NULL;
-		size_t mine_n;
-		size_t other_n;
-
 		if (str_has_prefix(name, but))
 			continue;
 		count++;
-		if (b && (value_of(a, name, &mine, &mine_n) < 0 ||
-			  value_of(b, name, &other, &other_n) < 0 || mine_n != other_n ||
-			  memcmp(mine, other, mine_n) != 0))
-			return false;
+		r = b ? has_one(a, b, name) : 1;
+		if (r <= 0)
+			return r;
 	}
 	*ret_count = count;
-	return true;
+	return 1;
 }
 
-bool xattrs_equal(int a, int b, const char *but)
+int xattrs_equal(int a, int b, const char *but, bool *ret, struct berth_error *err)
 {
 	const struct file first = {.fd = a};
 	const struct file second = {.fd = b};
-	size_t n_first;
-	size_t n_second;
+	size_t n_first = 0;
+	size_t n_second = 0;
+	int r = has_all(&first, &second, but, &n_first);
 
-	return has_all(&first, &second, but, &n_first) && has_all(&second, NULL, but, &n_second) &&
-	       n_first == n_second;
+	if (r > 0)
+		r = has_all(&second, NULL, but, &n_second);
+	if (r < 0)
+		return berth_fail_errno(err, -r, "read attributes");
+	*ret = r > 0 && n_first == n_second;
+	return 0;
 }
 
 static int copy(const struct file *from, const struct file *to, const char *what,

@@ -11,8 +11,8 @@
 
 #include "berth/driver.h"
 
-/** The same attributes, but for those whose names begin with @but. False also if unreadable. */
-bool xattrs_equal(int a, int b, const char *but);
+/** Whether both have the same attributes, but for those whose names begin with @but. */
+int xattrs_equal(int a, int b, const char *but, bool *ret, struct berth_error *err);
 /**
  * Give @to_dir/@to_name the attributes of @from_dir/@from_name; no symlink is followed. Needs
  * /proc. @what names it in errors.

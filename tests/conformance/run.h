@@ -7,6 +7,7 @@
 #define CONFORMANCE_RUN_H
 
 #include "tests/conformance/bind.h"
+#include "tests/conformance/stand.h"
 #include "tests/conformance/suite.h"
 
 enum run_outcome {
@@ -55,11 +56,5 @@ int run_cases(struct berth_error *err);
 /** report.c. INTERNAL if the file cannot be written. */
 int report_junit(const char *path, struct berth_error *err);
 int report_markdown(const char *path, struct berth_error *err);
-
-/** stand.c: put a filesystem of type @type over /var/tmp, where only we see it. NULL, or why not.
- */
-const char *stand_on(const char *type);
-/** Type of the filesystem of @path, "ext4". */
-const char *stand_type(const char *path);
 
 #endif

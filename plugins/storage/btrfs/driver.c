@@ -64,15 +64,24 @@ static int seal_content(const struct tree *t, int dirfd, struct berth_error *err
 	return r < 0 ? r : subvol_set_read_only(fd, true, err);
 }
 
-static void erase_content(const struct tree *t, int dirfd, const char *file,
-			  uint64_t *bytes BERTH_UNUSED)
+static int erase_content(const struct tree *t, int dirfd, const char *file, struct berth_error *err)
 {
 	struct berth_storage *st = (struct berth_storage *)(void *)(uintptr_t)t;
 	cleanup_fd int dir = -1;
+	struct berth_error why;
+	int r = state_open(dirfd, file, O_RDONLY | O_DIRECTORY, 0, &dir, &why);
 
-	if (state_open(dirfd, file, O_RDONLY | O_DIRECTORY, 0, &dir, NULL) == 0 &&
-	    subvol_destroy(dir, t->kind->content))
-		atomic_store(&st->erased, true);
+	if (r == 0)
+		r = subvol_destroy(dir, t->kind->content, &why);
+	if (r == -BERTH_E_NOT_FOUND)
+		return 0;
+	if (r < 0) {
+		if (err)
+			*err = why;
+		return r;
+	}
+	atomic_store(&st->erased, true);
+	return 0;
 }
 
 static const struct tree_kind btrfs_kind = {

@@ -45,8 +45,24 @@ static int snapshot_twice(const struct probe *p, struct berth_error *err)
 		return berth_fail_errno(err, errno, "write to a snapshot");
 	if (mkdirat(p->dir, "one/dir/below", 0755) == 0)
 		return berth_fail(err, BERTH_E_UNSUPPORTED, "a layer can be written");
-	if (!subvol_destroy(p->dir, "one") || !subvol_destroy(p->dir, "two"))
-		return berth_fail(err, BERTH_E_UNSUPPORTED, "subvolumes cannot be removed");
+	return 0;
+}
+
+/* What removes directories stops at what is read-only. */
+static int clean(const struct probe *p, struct berth_error *err)
+{
+	static const char *const names[] = {"one", "two"};
+	struct berth_error why;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int r = subvol_destroy(p->dir, names[i], &why);
+
+		if (r < 0 && r != -BERTH_E_NOT_FOUND) {
+			if (err)
+				*err = why;
+			return r;
+		}
+	}
 	return 0;
 }
 
@@ -90,11 +106,17 @@ static void tell_quota(const struct probe *p)
 		     NULL);
 }
 
-static void look(const struct probe *p)
+static int look(const struct probe *p, struct berth_error *err)
 {
+	int r;
+
 	try_snapshots(p);
 	try_mount(p);
 	tell_quota(p);
+	r = clean(p, err);
+	if (r < 0)
+		(void)clean(p, NULL); /* nobody else can remove what is read-only */
+	return r;
 }
 
 /* In a directory beside the one that the option dir leads to. */
@@ -119,9 +141,9 @@ static int probe_elsewhere(struct probe *p, const char *path, struct berth_error
 	r = state_mkdirs(top, name, 0700, &p->dir, err);
 	if (r < 0)
 		return r;
-	look(p);
+	r = look(p, err);
 	close_fd(&p->dir);
-	return remove_tree(top, name, err);
+	return r < 0 ? r : remove_tree(top, name, err);
 }
 
 int btrfs_probe(const struct berth_host *host, const struct berth_conf *conf, int scratch_fd,
@@ -130,6 +152,7 @@ int btrfs_probe(const struct berth_host *host, const struct berth_conf *conf, in
 	struct probe p = {.host = host, .findings = findings, .dir = scratch_fd};
 	const char *path = conf ? host->conf_str(conf, "dir") : NULL;
 	struct berth_error why;
+	int r;
 
 	if (path)
 		return probe_elsewhere(&p, path, err);
@@ -137,6 +160,6 @@ int btrfs_probe(const struct berth_host *host, const struct berth_conf *conf, in
 		find(&p, BERTH_FINDING_ERROR, "btrfs.filesystem", why.text, why.hint);
 		return 0;
 	}
-	look(&p);
-	return remove_tree_content(scratch_fd, err);
+	r = look(&p, err);
+	return r < 0 ? r : remove_tree_content(scratch_fd, err);
 }

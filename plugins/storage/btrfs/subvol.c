@@ -17,7 +17,7 @@
 #include "search.h"
 
 enum {
-	DEPTH_MAX = 32, /* of subvolumes in subvolumes that are removed whole; see loosen */
+	DEPTH_MAX = 32,	 /* of subvolumes in subvolumes that are removed whole; see loosen */
 	NAME_ROOM = 256, /* a component of a path, with its NUL */
 };
 
@@ -191,33 +191,30 @@ static bool destroy(int dirfd, const char *name, int depth)
 	return destroy_inner(fd, depth) && destroy_one(dirfd, name);
 }
 
-static int loosen_one(void *arg BERTH_UNUSED, const struct walk_entry *e,
-		      struct berth_error *err BERTH_UNUSED)
+static int loosen_one(void *arg BERTH_UNUSED, const struct walk_entry *e, struct berth_error *err)
 {
-	if (e->event == WALK_ENTER && e->st->st_ino == BTRFS_FIRST_FREE_OBJECTID)
-		(void)subvol_set_read_only(e->fd, false, NULL); /* what stays so is told later */
-	return 0;
+	if (e->event != WALK_ENTER || e->st->st_ino != BTRFS_FIRST_FREE_OBJECTID)
+		return 0;
+	return subvol_set_read_only(e->fd, false, err);
 }
 
-/* Who nests subvolumes that nobody can remove whole: their files can be removed one by one. */
-static void loosen(int dirfd, const char *name)
+/* Who nests subvolumes so that they cannot be removed whole: their files can be, one by one. */
+static int loosen(int dirfd, const char *name, struct berth_error *err)
 {
 	const struct walk_how how = {.fn = loosen_one};
-	cleanup_fd int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int fd = -1;
+	int r = state_open(dirfd, name, O_RDONLY | O_DIRECTORY, 0, &fd, err);
 
-	if (fd >= 0)
-		(void)walk_tree(fd, &how, NULL); /* as far as it gets */
+	return r < 0 ? r : walk_tree(fd, &how, err);
 }
 
-bool subvol_destroy(int dirfd, const char *name)
+int subvol_destroy(int dirfd, const char *name, struct berth_error *err)
 {
 	struct stat st;
 
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    st.st_ino != BTRFS_FIRST_FREE_OBJECTID)
-		return false;
-	if (destroy(dirfd, name, 0))
-		return true;
-	loosen(dirfd, name);
-	return false;
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return berth_fail_errno(err, errno, "stat '%s'", name);
+	if (st.st_ino != BTRFS_FIRST_FREE_OBJECTID)
+		return berth_fail(err, BERTH_E_NOT_FOUND, "'%s' is no subvolume", name);
+	return destroy(dirfd, name, 0) ? 0 : loosen(dirfd, name, err);
 }

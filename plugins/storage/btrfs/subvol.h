@@ -28,9 +28,9 @@ int subvol_info(int fd, struct subvol_info *ret, struct berth_error *err);
 
 /**
  * Remove subvolume @name in @dirfd with those inside of it, whatever is in them: the data is freed
- * by the kernel in the background. What is no subvolume is left. True if something went; what
- * cannot be removed is made writable, so that its files can be.
+ * by the kernel in the background. NOT_FOUND also if it is no subvolume. One that cannot be removed
+ * at once is left, writable, so that its files can be: 0 as well.
  */
-bool subvol_destroy(int dirfd, const char *name);
+int subvol_destroy(int dirfd, const char *name, struct berth_error *err);
 
 #endif

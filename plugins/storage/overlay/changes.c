@@ -151,14 +151,19 @@ static int enter_both(struct pass *p, const struct walk_entry *e, struct berth_e
 	struct stat old;
 	bool top = e->dirfd < 0;
 	bool differs;
+	bool equal;
 	int r = 0;
 
 	if (!top) {
 		r = walk_open_dir(dirstack_fd(&p->lower), e->name, O_RDONLY, &fd, err);
 		if (r < 0)
 			return r;
-		differs = fstat(fd, &old) < 0 || !same_owner_and_mode(&old, e->st) ||
-			  !xattrs_equal(fd, e->fd, XATTR_PREFIX);
+		if (fstat(fd, &old) < 0)
+			return berth_fail_errno(err, errno, "stat '%s'", e->path);
+		r = xattrs_equal(fd, e->fd, XATTR_PREFIX, &equal, err);
+		if (r < 0)
+			return r;
+		differs = !equal || !same_owner_and_mode(&old, e->st);
 		if (differs)
 			r = say_with_parents(p, BERTH_CHANGE_MODIFIED, e->path, err);
 		str_add_char(&p->said, differs);

@@ -67,10 +67,8 @@ int tree_stage_publish(struct tree_stage *s, int dirfd, const char *file, struct
 /* As far as that works: the rest goes to the trash, or reclaim finds it. */
 static void erase_staged(const struct tree *t, const char *name)
 {
-	uint64_t bytes = 0;
-
 	if (t->kind->erase)
-		t->kind->erase(t, t->staging, name, &bytes);
+		(void)t->kind->erase(t, t->staging, name, NULL);
 	(void)remove_tree(t->staging, name, NULL);
 }
 

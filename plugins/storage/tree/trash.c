@@ -134,10 +134,10 @@ int tree_erase(const struct tree *t, int dirfd, const char *name, struct berth_o
 		.go_on = tree_go_on,
 		.going = &going,
 	};
-	int r;
+	int r = t->kind->erase ? t->kind->erase(t, dirfd, name, err) : 0;
 
-	if (t->kind->erase)
-		t->kind->erase(t, dirfd, name, &bytes);
+	if (r < 0)
+		return r;
 	r = state_open(dirfd, name, O_RDONLY | O_DIRECTORY, 0, &fd, NULL);
 	if (r == -BERTH_E_NOT_FOUND)
 		return 0;

@@ -53,10 +53,9 @@ struct tree_kind {
 	int (*seal)(const struct tree *t, int dirfd, struct berth_error *err);
 	/**
 	 * Remove of the layer or view @file in @dirfd, which nobody sees any more, what unlinking
-	 * removes slowly or not at all. What it leaves, and what it fails at, is walked and
-	 * unlinked; so it has no way to fail.
+	 * removes slowly or not at all. What it leaves is walked and unlinked.
 	 */
-	void (*erase)(const struct tree *t, int dirfd, const char *file, uint64_t *bytes);
+	int (*erase)(const struct tree *t, int dirfd, const char *file, struct berth_error *err);
 	/** Bytes and inodes of layer @file alone, whose content is @fd. NULL: of all that it has. */
 	int (*measure)(const struct tree *t, const char *file, int fd, uint64_t *ret_bytes,
 		       uint64_t *ret_inodes, struct berth_error *err);

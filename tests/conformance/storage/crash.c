@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/conformance/stand.h"
 #include "tests/conformance/storage/cases.h"
 
 #include <pthread.h>
@@ -12,6 +13,7 @@ enum {
 	RACES = 20,
 	THREADS = 4,
 	PER_THREAD = 8,
+	DISK_BYTES = 32 << 20, /* the least that others than tmpfs can be */
 };
 
 static void put_file(const struct rig *r BERTH_UNUSED, int dirfd)
@@ -344,7 +346,25 @@ END_TEST
 /* Open the driver on @size of its own, which nobody else sees. */
 static void open_on(struct rig *r, const char *size)
 {
-	rig_open_on(r, rig_tmpfs(size), suite_defaults()); /* what tmpfs can do is what counts */
+	const char *type = suite_trait("disk");
+	const char *why;
+	char path[96];
+	int fd;
+
+	if (str_eq(type, "tmpfs")) {
+		/* what tmpfs can do is what counts */
+		rig_open_on(r, rig_tmpfs(size), suite_defaults());
+		return;
+	}
+	fd = ck_dir_at(path);
+	rig_own_mounts();
+	ck_assert_int_eq(close(fd), 0);
+	why = stand_disk(type, DISK_BYTES, path);
+	if (why)
+		suite_skip("%s: %s", type, why);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	rig_open_on(r, fd, suite_defaults());
 }
 
 /* Take all room that is left; false once even a small file does not fit. */

@@ -18,6 +18,8 @@ static const struct suite_trait traits[] = {
 	{"depth", "1200", "how deep directories of a layer may be nested"},
 	{"mounts", "detached",
 	 "'directory': view_mount hands out a plain directory, for engines without privileges"},
+	{"disk", "tmpfs",
+	 "type of the small filesystem that is made full, where the driver does not work on tmpfs"},
 	{0},
 };
 
