@@ -81,8 +81,8 @@ int state_unlink(int dirfd, const char *name, struct berth_error *err);
 /**
  * Remove @name (one component) in @dirfd with all that is below, however deep; absent is success.
  * Never follows a symlink and never enters another mount: BUSY if there is one, the rest of the
- * tree may be gone then. Clears immutable and append-only flags, and missing permissions of
- * directories.
+ * tree may be gone then. Clears immutable and append-only flags, missing permissions of
+ * directories, and the read-only flag of subvolumes (btrfs).
  */
 int remove_tree(int dirfd, const char *name, struct berth_error *err);
 /** All entries of the directory @dirfd, as remove_tree does; @dirfd itself stays. */

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/btrfs.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ enum {
 	ENTRIES_BYTES = 32768,
 	SCANS_MAX = 64, /* of one directory into which somebody else writes while we empty it */
 	MOVE_TRIES = 1000,
+	SUBVOLUME_INO = 256, /* of the top of each subvolume of btrfs */
 };
 
 /* A directory that is being emptied, with those of its directories that are not empty. */
@@ -119,6 +121,19 @@ static int unlink_hard(int dirfd, const char *name, int flags)
 	}
 }
 
+/* In a subvolume of btrfs that is read-only nothing can be removed. */
+static void clear_read_only(int fd)
+{
+	struct stat st;
+	__u64 flags;
+
+	if (fstat(fd, &st) < 0 || st.st_ino != SUBVOLUME_INO ||
+	    ioctl(fd, BTRFS_IOC_SUBVOL_GETFLAGS, &flags) < 0 || !(flags & BTRFS_SUBVOL_RDONLY))
+		return;
+	flags &= ~(__u64)BTRFS_SUBVOL_RDONLY;
+	(void)ioctl(fd, BTRFS_IOC_SUBVOL_SETFLAGS, &flags); /* what comes next fails, then */
+}
+
 static int enter(int dirfd, const char *name, int *ret_fd)
 {
 	struct open_how how = {
@@ -130,6 +145,7 @@ static int enter(int dirfd, const char *name, int *ret_fd)
 		long fd = syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
 
 		if (fd >= 0) {
+			clear_read_only((int)fd);
 			*ret_fd = (int)fd;
 			return 0;
 		}

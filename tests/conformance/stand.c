@@ -9,7 +9,9 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
-#include "tests/conformance/run.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "tests/conformance/stand.h"
 
 enum {
 	IMAGE_BYTES = 512 << 20,
