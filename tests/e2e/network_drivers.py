@@ -60,6 +60,23 @@ def containers_are_neighbours_by_ipvlan():
     vlan("ipvlan")
 
 
+def takes_over(network, ip, at):
+    for mac in ("02:00:00:00:00:0a", "02:00:00:00:00:0b"):
+        e.ok("run", "-d", "--name", "web", "--network", network, "--ip", ip, "--mac-address", mac, "busybox", *SERVER)
+        check(e.settle(lambda: get(f"http://{ip}/", at=at, seconds=0.3) == "hello\n", 1.5), f"{mac} is not reached in {network}")
+        e.ok("rm", "-f", "web")
+
+
+@test
+def who_takes_over_an_address_is_reached_at_once():
+    e.ok("network", "create", "--subnet", "10.98.0.0/24", "home")
+    takes_over("home", "10.98.0.9", None)
+    e.ok("network", "rm", "home")
+    e.ok("network", "create", "-d", "macvlan", "-o", "parent=lan0", "--subnet", f"{subnet}.0/24", "--gateway", NEIGHBOUR4, "lan")
+    takes_over("lan", f"{subnet}.202", neighbour)
+    e.ok("network", "rm", "lan")
+
+
 def conflist(plugins, name="pods"):
     path = f"{e.dir}/{name}.conflist"
     with open(path, "w") as f:

@@ -135,6 +135,8 @@ static int fill_netns(struct berth_network *net, const struct berth_net_desc *de
 	link_change(b, &(struct link_change){.name = "lo", .up = true});
 	for (uint32_t i = 0; i < ep->n_addr; i++)
 		link_add_address(b, link.index, &ep->addr[i]);
+	link_change(b, &(struct link_change){
+			       .index = link.index, .name = ep->ifname, .announce = true});
 	link_change(b, &(struct link_change){.index = link.index, .name = ep->ifname, .up = true});
 	for (uint32_t i = 0; i < ep->n_route; i++)
 		link_add_route(b, link.index, &ep->route[i]);

@@ -3,6 +3,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <stdlib.h>
@@ -160,6 +161,19 @@ void link_add_vlan(struct link_batch *b, const struct link_vlan *v)
 	end(b, h, 0);
 }
 
+/* A neighbour that knew another one by the same address hears of it at once. */
+static void put_announce(struct nlmsghdr *h)
+{
+	struct nlattr *spec = mnl_attr_nest_start(h, IFLA_AF_SPEC);
+	struct nlattr *inet = mnl_attr_nest_start(h, AF_INET);
+	struct nlattr *conf = mnl_attr_nest_start(h, IFLA_INET_CONF);
+
+	mnl_attr_put_u32(h, IPV4_DEVCONF_ARP_NOTIFY, 1);
+	mnl_attr_nest_end(h, conf);
+	mnl_attr_nest_end(h, inet);
+	mnl_attr_nest_end(h, spec);
+}
+
 void link_change(struct link_batch *b, const struct link_change *c)
 {
 	struct nlmsghdr *h =
@@ -175,6 +189,8 @@ void link_change(struct link_batch *b, const struct link_change *c)
 		mnl_attr_put_str(h, IFLA_IFALIAS, c->alias);
 	if (c->mtu)
 		mnl_attr_put_u32(h, IFLA_MTU, c->mtu);
+	if (c->announce)
+		put_announce(h);
 	if (c->is_port) {
 		struct nlattr *info = mnl_attr_nest_start(h, IFLA_LINKINFO), *data;
 

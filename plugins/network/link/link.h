@@ -53,6 +53,7 @@ struct link_change {
 	int index; /* or by name, if it is 0 */
 	const char *name;
 	bool up;
+	bool announce; /* its IPv4 addresses, by ARP, when it comes up: a change of its own, before */
 	const char *alias;
 	uint32_t mtu;
 	bool is_port; /* of a bridge; the following is then set */
