@@ -270,6 +270,7 @@ static int open_merged(struct changes *c, const char *path, int *ret_fd, struct 
 		.layer = c->view->layer,
 		.view = c->view->file,
 		.redirect = true,
+		.metacopy = c->view->metacopy,
 		.userns_fd = -1,
 	};
 	int r = c->merged < 0 ? overlay_mount(c->st, &spec, &c->merged, err) : 0;

@@ -1,15 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "base/record_write.h"
 #include "base/str.h"
 #include "overlay.h"
+#include "quota.h"
+
+static int forget_limits(const struct tree *t BERTH_UNUSED, int dirfd, const char *file,
+			 struct berth_error *err BERTH_UNUSED)
+{
+	cleanup_fd int dir = -1;
+
+	if (faccessat(dirfd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    state_open(dirfd, file, O_RDONLY | O_DIRECTORY, 0, &dir, NULL) == 0)
+		quota_forget(dir);
+	return 0;
+}
 
 static const struct tree_kind overlay_kind = {
 	.format = "overlay 1",
 	.content = "diff",
+	.erase = forget_limits,
 };
 
 static const struct berth_option overlay_options[] = {
@@ -22,6 +37,31 @@ static const struct berth_option overlay_options[] = {
 		.doc = "on: a directory of the image can be renamed; off: that fails with EXDEV, "
 		       "as "
 		       "with docker, and programs copy.",
+	},
+	{
+		.name = "metacopy",
+		.type = BERTH_OPT_ENUM,
+		.flags = BERTH_OPT_PER_OBJECT,
+		.fallback = "off",
+		.choices = "off|on",
+		.doc = "on: a change of owner or mode does not copy a file's data; turns on "
+		       "redirect_dir as well.",
+	},
+	{
+		.name = "index",
+		.type = BERTH_OPT_ENUM,
+		.flags = BERTH_OPT_PER_OBJECT,
+		.fallback = "off",
+		.choices = "off|on",
+		.doc = "on: hard links of the image stay together when one of them is written to; "
+		       "off: as with docker, the written one is on its own.",
+	},
+	{
+		.name = "size",
+		.type = BERTH_OPT_SIZE,
+		.flags = BERTH_OPT_PER_OBJECT,
+		.doc = "What a container may write; needs project quotas (xfs or ext4, mounted "
+		       "with prjquota).",
 	},
 	{
 		.name = "lower",
@@ -55,7 +95,7 @@ int overlay_open(const struct berth_host *host, const struct berth_conf *conf, i
 	if (!st)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	if (conf) {
-		st->redirect = str_eq(host->conf_str(conf, "redirect_dir"), "on");
+		overlay_how(host, conf, &st->how);
 		st->lower = lower_of(host->conf_str(conf, "lower"));
 	}
 	r = tree_open(&st->tree, &overlay_kind, host, state_fd, err);
@@ -80,12 +120,18 @@ static int overlay_status(void *instance, struct berth_sink *json, struct berth_
 	struct berth_storage *st = instance;
 	cleanup_str struct str text = STR_INIT;
 	struct jw w = jw_to(&text, RECORD_COMPACT);
+	bool quota;
 	int r;
 
 	jw_object_begin(&w);
 	r = tree_status(&st->tree, &w, err);
+	if (r == 0)
+		r = quota_works(st->tree.state, &quota, err);
 	if (r < 0)
 		return r;
+	jw_key_str(&w, "Supports d_type", "true"); /* else its probe refuses it */
+	jw_key_str(&w, "Using metacopy", st->how.metacopy ? "true" : "false");
+	jw_key_str(&w, "Project Quotas", quota ? "true" : "false");
 	jw_key_str(&w, "Native Overlay Diff", "true");
 	jw_key_str(&w, "userxattr", "false");
 	jw_object_end(&w);
@@ -186,6 +232,7 @@ static const struct berth_storage_ops overlay_ops = {
 	.view_create = overlay_view_create,
 	.view_mount = overlay_view_mount,
 	.view_remove = tree_op_view_remove,
+	.view_limit = overlay_view_limit,
 	.changes = overlay_changes,
 	.tree_open = tree_op_tree_open,
 	.each = tree_op_each,
@@ -200,7 +247,7 @@ static const struct berth_driver overlay_head = {
 	.host_min = BERTH_HOST_SIZE_1_0,
 	.threads = BERTH_THREADS_FREE,
 	.caps = BERTH_ST_INGEST_TREE | BERTH_ST_PARENT_LATE | BERTH_ST_WHITEOUT_KEEP |
-		BERTH_ST_NATIVE_DIFF | BERTH_ST_IDMAP | BERTH_ST_FORM_DIR,
+		BERTH_ST_NATIVE_DIFF | BERTH_ST_IDMAP | BERTH_ST_QUOTA | BERTH_ST_FORM_DIR,
 	.needs = BERTH_NEEDS_ROOT,
 	.name = "overlay",
 	.version = "1.0.0",

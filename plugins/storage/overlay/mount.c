@@ -86,14 +86,21 @@ static int add_upper(struct context *c, const struct overlay_spec *spec, int roo
 	return spec->is_volatile ? context_flag(c, "volatile", err) : 0;
 }
 
-/* All that could differ with how the kernel was configured is said. */
+/*
+ * All that could differ with how the kernel was configured is said. userxattr is not: it is off
+ * where it is not named, and for mounts without privileges only.
+ */
 static int add_options(struct context *c, const struct overlay_spec *spec, struct berth_error *err)
 {
 	/* images may carry redirects that somebody hostile made: follow only what we made */
 	const char *redirect = !spec->redirect ? "nofollow" : spec->writable ? "on" : "follow";
 	const char *const options[][2] = {
-		{"source", "overlay"}, {"redirect_dir", redirect}, {"metacopy", "off"},
-		{"index", "off"},      {"nfs_export", "off"},	   {"xino", "off"},
+		{"source", "overlay"},
+		{"redirect_dir", redirect},
+		{"metacopy", spec->metacopy ? "on" : "off"},
+		{"index", spec->index && spec->writable ? "on" : "off"},
+		{"nfs_export", "off"},
+		{"xino", "off"},
 	};
 	int r = 0;
 

@@ -17,6 +17,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "context.h"
+#include "quota.h"
 
 struct probe {
 	const struct berth_host *host;
@@ -37,7 +38,62 @@ static void find_error(const struct probe *p, uint32_t level, const char *id,
 	find(p, level, id, why->text, why->hint[0] ? why->hint : fix);
 }
 
+const char *overlay_bad_filesystem(uint64_t magic)
+{
+	static const struct {
+		uint64_t magic;
+		const char *name;
+	} bad[] = {
+		{NFS_SUPER_MAGIC, "nfs"},
+		{CIFS_SUPER_MAGIC, "cifs"},
+		{SMB2_SUPER_MAGIC, "smb"},
+		{SMB_SUPER_MAGIC, "smb"},
+		{V9FS_MAGIC, "9p"},
+		{CEPH_SUPER_MAGIC, "ceph"},
+		{AFS_FS_MAGIC, "afs"},
+		{CODA_SUPER_MAGIC, "coda"},
+		{MSDOS_SUPER_MAGIC, "vfat"},
+		{EXFAT_SUPER_MAGIC, "exfat"},
+		{ECRYPTFS_SUPER_MAGIC, "ecryptfs"},
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (bad[i].magic == magic)
+			return bad[i].name;
+	return NULL;
+}
+
 static const char FIX_FS[] = "put berth's root directory on ext4, xfs (with ftype=1) or btrfs";
+
+/*
+ * Filesystems of other machines: overlayfs takes them for layers, not for what is changed, and not
+ * all of them refuse it at once. False: nothing more need be tried.
+ */
+static bool filesystem_can(const struct probe *p)
+{
+	cleanup_str struct str text = STR_INIT;
+	struct statfs fs;
+	const char *name;
+
+	if (fstatfs(p->scratch, &fs) < 0)
+		return true; /* what is tried next tells */
+	name = overlay_bad_filesystem((uint64_t)fs.f_type);
+	if (!name)
+		return true;
+	str_addf(&text,
+		 "berth's root directory is on %s, where overlayfs cannot keep what containers "
+		 "change",
+		 name);
+	find(p, BERTH_FINDING_ERROR, "overlay.filesystem", str_text(&text), FIX_FS);
+	return false;
+}
+
+static bool is_nested(const struct probe *p)
+{
+	struct statfs fs;
+
+	return fstatfs(p->scratch, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
+}
 
 static bool kernel_has_it(const struct probe *p)
 {
@@ -144,7 +200,6 @@ static int mount_view(const struct probe *p, const char *view, uint32_t flags,
 static bool try_mount(const struct probe *p)
 {
 	struct berth_error why;
-	struct statfs fs;
 	int r = make_layer(p, &why);
 
 	if (r == 0)
@@ -154,7 +209,7 @@ static bool try_mount(const struct probe *p)
 		     NULL);
 		return true;
 	}
-	if (fstatfs(p->scratch, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC)
+	if (is_nested(p))
 		find(p, BERTH_FINDING_ERROR, "overlay.nested",
 		     "berth's root directory is on overlayfs itself (a container?), which cannot "
 		     "be "
@@ -211,6 +266,40 @@ static void try_idmap(const struct probe *p)
 		     "the kernel takes mapped layers, for containers with user namespaces", NULL);
 }
 
+static void tell_quota(const struct probe *p)
+{
+	struct berth_error why;
+	bool works;
+
+	if (quota_works(p->scratch, &works, &why) < 0)
+		find_error(p, BERTH_FINDING_WARN, "overlay.quota", &why, "run as root");
+	else if (works)
+		find(p, BERTH_FINDING_OK, "overlay.quota", "the size of containers can be limited",
+		     NULL);
+	else
+		find(p, BERTH_FINDING_INFO, "overlay.quota",
+		     "the filesystem keeps no project quotas: --storage-opt size= does not work",
+		     "mount it with prjquota (xfs, or ext4 made with -O quota,project)");
+}
+
+static void look(const struct probe *p)
+{
+	/* on overlayfs that is the reason, and not one of those that come of it */
+	bool nested = is_nested(p);
+
+	if (!filesystem_can(p) || (nested && !(kernel_has_it(p) && try_mount(p))))
+		return;
+	try_xattr(p);
+	try_whiteout(p);
+	try_d_type(p);
+	if (!nested && !(kernel_has_it(p) && try_mount(p)))
+		return;
+	tell_lower(p);
+	try_volatile(p);
+	try_idmap(p);
+	tell_quota(p);
+}
+
 int overlay_probe(const struct berth_host *host, const struct berth_conf *conf, int scratch_fd,
 		  struct berth_sink *findings, struct berth_error *err)
 {
@@ -220,14 +309,7 @@ int overlay_probe(const struct berth_host *host, const struct berth_conf *conf, 
 
 	if (r == 0) {
 		p.st = instance;
-		try_xattr(&p);
-		try_whiteout(&p);
-		try_d_type(&p);
-		if (kernel_has_it(&p) && try_mount(&p)) {
-			tell_lower(&p);
-			try_volatile(&p);
-			try_idmap(&p);
-		}
+		look(&p);
 		overlay_close(instance);
 	}
 	if (r == 0)
