@@ -72,23 +72,42 @@ static int make_image(off_t bytes, char path[static 64])
 	return -1;
 }
 
-const char *stand_disk(const char *type, size_t bytes, const char *dir)
+/* What mkfs is told besides. */
+static const char *const *mkfs_words(const char *type, size_t bytes, const char *options)
 {
-	bool small = bytes < SMALL_BYTES && str_eq(type, "btrfs");
+	static const char *const none[] = {NULL, NULL};
+	static const char *const mixed[] = {"-M", NULL};
+	static const char *const quota[] = {"-O", "quota,project"};
+
+	if (str_eq(type, "btrfs") && bytes < SMALL_BYTES)
+		return mixed;
+	return str_eq(type, "ext4") && strstr(options, "prjquota") ? quota : none;
+}
+
+const char *stand_disk(const char *what, size_t bytes, const char *dir)
+{
+	cleanup_free char *type = strndup(what, strcspn(what, ","));
+	const char *options = what + strcspn(what, ",");
 	char image[64];
 	char mkfs[32];
 	char loop[32];
 	cleanup_fd int fd = make_image((off_t)bytes, image);
+	const char *const *words;
 
-	if (fd < 0)
+	if (fd < 0 || !type)
 		return "no room for an image";
+	options += *options == ',';
+	words = mkfs_words(type, bytes, options);
 	(void)snprintf(mkfs, sizeof(mkfs), "mkfs.%s", type);
-	if (!run_program(small ? (const char *const[]){mkfs, "-q", "-M", image, NULL}
-			       : (const char *const[]){mkfs, "-q", image, NULL}))
+	if (!run_program((const char *const[]){mkfs, "-q", words[0] ? words[0] : image,
+					       words[1]	  ? words[1]
+					       : words[0] ? image
+							  : NULL,
+					       words[1] ? image : NULL, NULL}))
 		return "no mkfs for this filesystem";
 	if (!attach_loop(fd, loop))
 		return "no loop device";
-	return mount(loop, dir, type, 0, NULL) < 0 ? "the kernel does not mount this" : NULL;
+	return mount(loop, dir, type, 0, options) < 0 ? "the kernel does not mount this" : NULL;
 }
 
 const char *stand_on(const char *type)

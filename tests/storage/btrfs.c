@@ -122,8 +122,8 @@ START_TEST(a_view_of_many_files_is_there_at_once)
 	ck_ok(r.ops->layer_remove(r.st, "a", &err));
 	(void)rig_held(&r);
 	times[0] = clock_mono_ns() - times[0];
-	ck_assert_msg(times[0] <= (int64_t)SNAPSHOTS * SNAPSHOT_MS * 1000000,
-		      "all gone in %lld us", (long long)times[0] / 1000);
+	ck_assert_msg(times[0] <= (int64_t)SNAPSHOTS * SNAPSHOT_MS * 1000000, "all gone in %lld us",
+		      (long long)times[0] / 1000);
 	rig_close(&r);
 }
 END_TEST

@@ -351,6 +351,114 @@ static int probe_level(int scratch, const char *id)
 	return level;
 }
 
+/* -------------------------------------------------------------------------------- mount options */
+
+static void put_links(const struct rig *r BERTH_UNUSED, int dirfd)
+{
+	static char bytes[1 << 20];
+	int fd = openat(dirfd, "big", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	memset(bytes, 'b', sizeof(bytes));
+	ck_assert_int_eq(write(fd, bytes, sizeof(bytes)), (ssize_t)sizeof(bytes));
+	ck_assert_int_eq(close(fd), 0);
+	ck_write(dirfd, "one", "layer");
+	ck_assert_int_eq(linkat(dirfd, "one", dirfd, "two", 0), 0);
+}
+
+static uint64_t bytes_of_view(const struct rig *r, const char *view)
+{
+	struct berth_usage u = {.size = sizeof(u)};
+
+	ck_ok(r->ops->usage(r->st, view, BERTH_EACH_VIEWS, &u, &err));
+	return u.own;
+}
+
+static int add_line(void *arg, uint32_t change, const char *path)
+{
+	str_addf(arg, "%c %s\n", (int)change, path);
+	return 0;
+}
+
+START_TEST(with_metacopy_a_change_of_owner_copies_no_data)
+{
+	cleanup_str struct str said = STR_INIT;
+	const struct berth_conf conf = {.pairs = (const char *const[]){"metacopy=on", NULL}};
+	struct stat st;
+	struct rig r;
+	char byte;
+	int big;
+	int fd;
+
+	rig_open(&r);
+	rig_layer(&r, "a", NULL, put_links);
+	ck_ok(r.ops->view_create(r.st, "v", "a", 0, &conf, &err));
+	rig_view(&r, "w", "a", 0);
+	for (int i = 0; i < 2; i++) {
+		fd = rig_mount(&r, i ? "w" : "v");
+		ck_assert_int_eq(fchownat(fd, "big", 7, 7, 0), 0);
+		ck_assert_int_eq(close(fd), 0);
+	}
+	ck_assert_uint_lt(bytes_of_view(&r, "v"), 1 << 16);
+	ck_assert_uint_ge(bytes_of_view(&r, "w"), 1 << 20);
+	ck_ok(r.ops->changes(r.st, "v", add_line, &said, NULL, &err));
+	ck_assert_str_eq(str_text(&said), "C big\n");
+	/* all of it is there, also for who only reads, and after a rename */
+	fd = rig_mount(&r, "v");
+	ck_assert_int_eq(renameat(fd, "big", fd, "moved"), 0);
+	ck_assert_int_eq(close(fd), 0);
+	fd = rig_mount_flags(&r, "v", BERTH_VIEW_READ_ONLY, 0);
+	ck_assert_int_eq(fstatat(fd, "moved", &st, 0), 0);
+	ck_assert_int_eq(st.st_size, 1 << 20);
+	ck_assert_uint_eq(st.st_uid, 7);
+	big = openat(fd, "moved", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(pread(big, &byte, 1, 765432), 1);
+	ck_assert_int_eq(byte, 'b');
+	ck_assert_int_eq(close(big), 0);
+	ck_assert_int_eq(close(fd), 0);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(hard_links_of_a_layer_stay_together_with_index)
+{
+	const struct berth_conf conf = {.pairs = (const char *const[]){"index=on", NULL}};
+	struct rig r;
+	int fd;
+
+	rig_open(&r);
+	rig_layer(&r, "a", NULL, put_links);
+	ck_ok(r.ops->view_create(r.st, "v", "a", 0, &conf, &err));
+	rig_view(&r, "w", "a", 0);
+	for (int i = 0; i < 2; i++) {
+		fd = rig_mount(&r, i ? "w" : "v");
+		ck_write(fd, "two", "changed");
+		ck_assert_str_eq(ck_text(fd, "one"), i ? "layer" : "changed");
+		ck_assert_int_eq(close(fd), 0);
+	}
+	fd = rig_mount(&r, "v");
+	ck_assert_str_eq(ck_text(fd, "one"), "changed");
+	ck_assert_int_eq(close(fd), 0);
+	rig_check(&r);
+	rig_close(&r);
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------------------- quotas */
+
+START_TEST(without_project_quotas_a_size_is_refused_with_what_to_do)
+{
+	const struct berth_conf conf = {.pairs = (const char *const[]){"size=8388608", NULL}};
+	struct rig r;
+
+	rig_open_on(&r, rig_tmpfs("8m"), rig_conf());
+	rig_layer(&r, "a", NULL, put_base);
+	ck_fails(BERTH_E_UNSUPPORTED, r.ops->view_create(r.st, "v", "a", 0, &conf, &err));
+	ck_assert(strstr(err.hint, "prjquota"));
+	ck_assert_str_eq(rig_names(&r, BERTH_EACH_VIEWS), "");
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(a_probe_says_that_overlay_cannot_be_on_overlay)
 {
 	struct rig r;
@@ -399,5 +507,8 @@ int main(int argc, char *argv[])
 		       the_state_is_as_documented, a_lost_format_file_is_not_taken_for_a_new_state,
 		       only_a_volatile_view_is_mounted_so, the_dead_do_not_keep_a_layer_busy,
 		       a_check_finds_damage, a_damaged_link_is_corrupt_rather_than_another_layer,
+		       with_metacopy_a_change_of_owner_copies_no_data,
+		       hard_links_of_a_layer_stay_together_with_index,
+		       without_project_quotas_a_size_is_refused_with_what_to_do,
 		       a_probe_says_that_overlay_cannot_be_on_overlay, a_probe_says_what_works);
 }
