@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/driver/host.h"
+
 #include "core/driver/loaded.h"
 
 #include "base/log.h"
@@ -58,17 +60,14 @@ static int spawn(const char *const argv[], const char *const envp[], const int f
 	return process_spawn(&spec, ret_pidfd, NULL, err);
 }
 
-static int host_spawn(const struct berth_host *host, const char *const argv[],
-		      const char *const envp[], const int fds[], size_t n_fds, int *ret_pidfd,
-		      struct berth_error *err)
+int host_run(const struct berth_driver *head, const char *const argv[], const char *const envp[],
+	     const int fds[], size_t n_fds, int *ret_pidfd, struct berth_error *err)
 {
-	const struct loaded *l = of_host(host);
-
-	if (!(l->head.needs & BERTH_NEEDS_SPAWN))
+	if (!(head->needs & BERTH_NEEDS_SPAWN))
 		return berth_fail(err, BERTH_E_DENIED,
 				  "driver '%s' starts a program, but does not declare "
 				  "BERTH_NEEDS_SPAWN",
-				  l->head.name);
+				  head->name);
 	if (!argv || !argv[0] || argv[0][0] != '/')
 		return berth_fail(err, BERTH_E_INVALID,
 				  "a program to start needs an absolute path");
@@ -76,6 +75,13 @@ static int host_spawn(const struct berth_host *host, const char *const argv[],
 		return berth_fail(err, BERTH_E_LIMIT, "more than %d descriptors for a program",
 				  PROCESS_FDS_MAX);
 	return spawn(argv, envp, fds, n_fds, ret_pidfd, err);
+}
+
+static int host_spawn(const struct berth_host *host, const char *const argv[],
+		      const char *const envp[], const int fds[], size_t n_fds, int *ret_pidfd,
+		      struct berth_error *err)
+{
+	return host_run(&of_host(host)->head, argv, envp, fds, n_fds, ret_pidfd, err);
 }
 
 static int host_socket_in(const struct berth_host *host, int netns_fd, int domain, int type,

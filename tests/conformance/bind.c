@@ -5,6 +5,7 @@
 #include "core/driver/drivers.h"
 #include "core/driver/load.h"
 #include "core/driver/options.h"
+#include "core/driver/separate.h"
 #include "core/driver/trial.h"
 
 /* The record of the driver that is wanted; of several, the one that was named. */
@@ -69,10 +70,26 @@ static int find_head(struct bound *b, struct berth_error *err)
 			  BERTH_INFO_SECTION, driver_kind_name(b->info.kind), b->info.name);
 }
 
+/* For as long as we run. */
+static struct separate *separate;
+
+static const struct berth_driver *separate_entry(uint32_t index)
+{
+	return index == 0 ? separate_head(separate) : NULL;
+}
+
 static int take_separate(const struct bind_wish *wish, struct bound *b, struct berth_error *err)
 {
-	return berth_fail(err, BERTH_E_UNSUPPORTED,
-			  "this build runs drivers in its own process only");
+	cleanup_free char *path = realpath(wish->file, NULL);
+	int r;
+
+	if (!path)
+		return berth_fail_errno(err, errno, "open");
+	r = separate_load(wish->program, path, b->info.kind, b->info.name, &separate, err);
+	if (r < 0)
+		return r;
+	b->entry = separate_entry;
+	return find_head(b, err);
 }
 
 static int take_shared(const struct bind_wish *wish, struct bound *b, struct berth_error *err)

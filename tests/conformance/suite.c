@@ -4,6 +4,11 @@
 
 #include <dlfcn.h>
 #include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/conformance/run.h"
 
@@ -51,6 +56,37 @@ const struct berth_conf *suite_defaults(void)
 bool suite_is_separate(void)
 {
 	return run.wish.is_separate;
+}
+
+/* The children of this thread, each with a blank behind it. */
+static void read_children(char *out, size_t size)
+{
+	cleanup_file FILE *f = fopen("/proc/thread-self/children", "re");
+	size_t n = f ? fread(out, 1, size - 1, f) : 0;
+
+	out[n] = '\0';
+}
+
+/* Its process for the driver ends by itself, a moment after it: it becomes ours, and is waited for. */
+int suite_kill(pid_t pid)
+{
+	char before[512], after[512];
+	int status = 0;
+
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	read_children(before, sizeof(before));
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	read_children(after, sizeof(after));
+	for (char *at = after, *end; *at; at = *end ? end + 1 : end) {
+		long child = strtol(at, &end, 10);
+		char word[32];
+
+		(void)snprintf(word, sizeof(word), "%ld ", child);
+		if (child > 0 && !strstr(before, word))
+			(void)waitpid((pid_t)child, NULL, 0);
+	}
+	return status;
 }
 
 size_t suite_memory(void)

@@ -191,8 +191,7 @@ START_TEST(killed_at_any_moment_a_reconcile_leaves_nothing)
 		if (pid == 0)
 			busy(&m, &doomed);
 		(void)usleep(1000 + i * 3571 % 40000);
-		ck_assert_int_eq(kill(pid, SIGKILL), 0);
-		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		status = suite_kill(pid);
 		ck_assert_msg(WIFSIGNALED(status) || WEXITSTATUS(status) == 0, "failed: %d",
 			      WEXITSTATUS(status));
 		ck_ok(nw_reconcile(&m, &w, 1, &b, 1));

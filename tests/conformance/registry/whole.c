@@ -41,10 +41,8 @@ static void ck_first(struct rig *r, const struct content *first)
 
 static void kill_and_wait(pid_t pid)
 {
-	int status;
+	int status = suite_kill(pid);
 
-	ck_assert_int_eq(kill(pid, SIGKILL), 0);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_msg(WIFSIGNALED(status), "it had ended by itself: %d", WEXITSTATUS(status));
 }
 

@@ -53,10 +53,8 @@ static void ck_whole_and_removable(struct rig *r, size_t held)
 
 static void kill_and_wait(pid_t pid)
 {
-	int status;
+	int status = suite_kill(pid);
 
-	ck_assert_int_eq(kill(pid, SIGKILL), 0);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_msg(WIFSIGNALED(status), "it had ended by itself: %d", WEXITSTATUS(status));
 }
 
