@@ -10,6 +10,8 @@
 #ifndef BASE_TREE_COPY_H
 #define BASE_TREE_COPY_H
 
+#include <stdbool.h>
+
 #include "base/file_copy.h"
 #include "base/walk.h"
 
@@ -21,6 +23,8 @@ struct tree_copy_how {
 	 * removed again.
 	 */
 	int links;
+	/** With one thread per processor, up to four; none of them lives longer than the call. */
+	bool threads;
 	/** Asked between entries, with how many files were copied; NULL: never. As walk_go_on_fn.
 	 */
 	int (*go_on)(void *arg, uint64_t files, struct berth_error *err);

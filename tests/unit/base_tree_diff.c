@@ -172,6 +172,26 @@ START_TEST(who_hears_of_it_can_end_it)
 }
 END_TEST
 
+static bool is_known(void *arg, const struct stat *old, const struct stat *now)
+{
+	struct stat st;
+
+	return fstatat(after, "a", &st, 0) == 0 && now->st_ino == st.st_ino;
+}
+
+START_TEST(what_is_known_to_be_the_same_is_not_looked_at)
+{
+	cleanup_str struct str out = STR_INIT;
+	const struct tree_diff_how how = {.fn = hear, .arg = &out, .same = is_known};
+
+	begin();
+	ck_write(after, "a/b/c/three", "33");
+	ck_write(after, "d/e/four", "44");
+	ck_ok(tree_diff(before, after, &how, &err));
+	ck_assert_str_eq(str_text(&out), "C d\nC d/e\nC d/e/four\n");
+}
+END_TEST
+
 int main(void)
 {
 	return CK_MAIN("base/tree_diff", a_copy_differs_in_nothing,
@@ -179,5 +199,6 @@ int main(void)
 		       a_deleted_directory_is_one_change, a_new_directory_is_said_with_all_in_it,
 		       another_kind_is_one_change, what_a_directory_lost_is_said_one_by_one,
 		       owners_modes_times_links_and_attributes_are_changes,
-		       against_nothing_all_is_added, who_hears_of_it_can_end_it);
+		       against_nothing_all_is_added, who_hears_of_it_can_end_it,
+		       what_is_known_to_be_the_same_is_not_looked_at);
 }

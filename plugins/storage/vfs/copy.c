@@ -4,22 +4,31 @@
 
 enum { PROGRESS_EVERY = 256 };
 
+struct going {
+	const struct tree *t;
+	struct berth_op *op;
+	uint64_t said;
+};
+
 static int go_on(void *arg, uint64_t files, struct berth_error *err)
 {
-	const struct tree_going *going = arg;
+	struct going *going = arg;
 
-	if (going->op && files % PROGRESS_EVERY == 0)
+	if (going->op && files >= going->said + PROGRESS_EVERY) {
 		going->t->host->progress(going->op, files, 0, "files");
+		going->said = files;
+	}
 	return tree_cancelled(going->t, going->op, err);
 }
 
 int vfs_copy(struct berth_storage *st, int fromfd, int tofd, int linksfd, struct berth_op *op,
 	     struct berth_error *err)
 {
-	struct tree_going going = {&st->tree, op};
+	struct going going = {.t = &st->tree, .op = op};
 	struct tree_copy_how how = {
 		.reflink = atomic_load(&st->no_reflink) ? FILE_COPY_REFLINK_NEVER : st->reflink,
 		.links = linksfd,
+		.threads = true,
 		.go_on = go_on,
 		.going = &going,
 	};
