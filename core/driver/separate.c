@@ -486,6 +486,11 @@ int separate_pid(struct separate *s)
 	return pid;
 }
 
+void separate_renew(struct separate *s)
+{
+	process_stop(s);
+}
+
 void separate_free(struct separate *s)
 {
 	if (!s)

@@ -44,6 +44,8 @@ const struct berth_driver *separate_head(const struct separate *s);
 void separate_set_timeout(struct separate *s, uint64_t ms);
 /** The process, for tests and messages; 0: there is none now. */
 int separate_pid(struct separate *s);
+/** End the process: the next call starts another, in the namespaces that the caller is in then. */
+void separate_renew(struct separate *s);
 /** Ends the process. All instances must be closed. NULL is fine. */
 void separate_free(struct separate *s);
 

@@ -78,6 +78,12 @@ static const struct berth_driver *separate_entry(uint32_t index)
 	return index == 0 ? separate_head(separate) : NULL;
 }
 
+void bind_follow(void)
+{
+	if (separate)
+		separate_renew(separate);
+}
+
 static int take_separate(const struct bind_wish *wish, struct bound *b, struct berth_error *err)
 {
 	cleanup_free char *path = realpath(wish->file, NULL);

@@ -32,6 +32,8 @@ struct bound {
 
 /** INVALID with the reason, NOT_FOUND: no such file; hints what else is in it. */
 int bind_driver(const struct bind_wish *wish, struct bound *ret, struct berth_error *err);
+/** We are in other namespaces: a driver's own process is to follow. */
+void bind_follow(void);
 /** The driver's options with what "key=value"s (NULL ends) say, later ones first; fallbacks where
  * they say nothing. Values of all are as the getters take them ("10m" is "10485760"). INVALID names
  * the key. The arrays are for strv_free. */

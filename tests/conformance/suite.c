@@ -58,6 +58,11 @@ bool suite_is_separate(void)
 	return run.wish.is_separate;
 }
 
+void suite_moved(void)
+{
+	bind_follow();
+}
+
 /* The children of this thread, each with a blank behind it. */
 static void read_children(char *out, size_t size)
 {

@@ -69,6 +69,8 @@ const struct berth_conf *suite_conf(const char *const *more);
 const struct berth_conf *suite_defaults(void);
 /** Where its calls are answered. */
 bool suite_is_separate(void);
+/** The case has gone to namespaces of its own: so does the driver, wherever its calls are answered. */
+void suite_moved(void);
 /** kill -9 a child that uses the driver; returns its status when all that was its own has ended. */
 int suite_kill(pid_t pid);
 /** The driver has call @name of its kind's table itself: what is there is no stub. */

@@ -526,6 +526,7 @@ void nw_open(struct nw *m)
 
 	*m = (struct nw){.statefd = ck_dir()};
 	ck_assert_int_eq(unshare(CLONE_NEWNET), 0);
+	suite_moved();
 	m->machine = this_netns();
 	m->outside = new_netns();
 	lo_up();
