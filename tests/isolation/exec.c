@@ -178,30 +178,6 @@ START_TEST(a_working_directory_outside_is_refused)
 }
 END_TEST
 
-/* Like --console-socket; the master is the test's. */
-static int take_master(int socket, char *name, size_t size)
-{
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec iov = {name, size - 1};
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	ssize_t n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
-	int fd;
-
-	ck_assert_int_gt(n, 0);
-	name[n] = '\0';
-	ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&m));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
-	return fd;
-}
-
 /* The terminal's output, "\r\n" and all, until the program at the other end is gone. */
 static void read_terminal(int master, char *text, size_t size)
 {
@@ -226,7 +202,7 @@ START_TEST(a_terminal_is_the_containers_own)
 	box_set(&b, "process.terminal", "true");
 	box_set(&b, "process.consoleSize", "{'height':33,'width':99}");
 	box_create(&b);
-	master = take_master(pair[0], name, sizeof(name));
+	master = box_take_master(pair[0], name, sizeof(name));
 	ck_assert_str_eq(name, "/dev/pts/0");
 	box_start(&b);
 	read_terminal(master, text, sizeof(text));
@@ -257,7 +233,7 @@ START_TEST(an_exec_has_a_terminal_too)
 			   "{'terminal':true,'consoleSize':{'height':7,'width':8},"
 			   "'user':{'uid':9,'gid':9}}",
 			   &pidfd, &err));
-	master = take_master(pair[0], name, sizeof(name));
+	master = box_take_master(pair[0], name, sizeof(name));
 	ck_assert_str_eq(name, "/dev/pts/0");
 	read_terminal(master, text, sizeof(text));
 	ck_assert_str_eq(text, "tty /dev/pts/0 7x8 controlling ok leader 1\r\n");

@@ -18,6 +18,7 @@ static char *saved(const struct box *b)
 
 	ck_assert_int_ge(fd, 0);
 	ck_ok(read_fd_limited(fd, 65536, &text, &len, &err));
+	ck_assert_int_eq(unlinkat(b->own_fd, "saved", 0), 0);
 	return text;
 }
 

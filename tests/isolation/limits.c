@@ -286,9 +286,9 @@ START_TEST(groups_below_its_own_go_too)
 	struct box b = up();
 	char path[256];
 
-	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/memory%s/%s/below", rig.groups, b.id);
+	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/memory%s/%s/below", box_all.groups, b.id);
 	if (mkdir(path, 0755) < 0) {
-		(void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s/%s/below", rig.groups, b.id);
+		(void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s/%s/below", box_all.groups, b.id);
 		ck_assert_int_eq(mkdir(path, 0755), 0);
 	}
 	box_end(&b);

@@ -44,7 +44,7 @@ START_TEST(links_of_an_image_do_not_lead_out)
 {
 	struct box b = box("list /outside cat /inside/here say end");
 	char host[96];
-	int dir = rig_dir(host);
+	int dir = ck_dir_at(host);
 	char link[256];
 
 	ck_write(dir, "secret", "x");
@@ -72,7 +72,7 @@ START_TEST(devices_do_not_go_where_a_link_points)
 {
 	struct box b = box("exit 0");
 	char host[96];
-	int dir = rig_dir(host);
+	int dir = ck_dir_at(host);
 
 	link_to(&b, "away", host);
 	box_add(&b, "linux.devices",
@@ -88,7 +88,7 @@ START_TEST(a_masked_path_behind_a_link_stays_inside)
 {
 	struct box b = box("exit 0");
 	char host[96];
-	int dir = rig_dir(host);
+	int dir = ck_dir_at(host);
 
 	ck_write(dir, "file", "still here\n");
 	link_to(&b, "away", host);

@@ -236,6 +236,18 @@ static void do_fork(void)
 	say("forked %ld", made);
 }
 
+static void do_reap(void)
+{
+	for (long n = number(); n > 0; n--)
+		while (wait(NULL) < 0 && errno == EINTR)
+			;
+}
+
+static void do_ignore(void)
+{
+	(void)signal((int)number(), SIG_IGN);
+}
+
 static void do_eat(void)
 {
 	size_t n = (size_t)number() << 20;
@@ -287,6 +299,20 @@ static void on_term(int signo)
 	_exit(term_status);
 }
 
+static void on_term_tell(int signo)
+{
+	(void)signo;
+	say("term");
+	_exit(term_status);
+}
+
+/* Of this process and its children. */
+static void do_tellterm(void)
+{
+	term_status = (int)number();
+	(void)signal(SIGTERM, on_term_tell);
+}
+
 static void do_self(void)
 {
 	char text[512] = "";
@@ -326,13 +352,17 @@ int main(int argc, char *argv[])
 		const char *word;
 		void (*fn)(void);
 	} table[] = {
-		{"cat", do_cat},       {"open", do_open},     {"write", do_write},
-		{"append", do_append}, {"list", do_list},     {"fds", do_fds},
-		{"ids", do_ids},       {"ns", do_ns},	      {"sys", do_sys},
-		{"mknod", do_mknod},   {"mount", do_mount},   {"fork", do_fork},
-		{"eat", do_eat},       {"clocks", do_clocks}, {"tty", do_tty},
-		{"rlimit", do_rlimit}, {"self", do_self},     {"spin", do_spin},
-		{"sleep", do_sleep},
+		{"cat", do_cat},     {"open", do_open},
+		{"write", do_write}, {"append", do_append},
+		{"list", do_list},   {"fds", do_fds},
+		{"ids", do_ids},     {"ns", do_ns},
+		{"sys", do_sys},     {"mknod", do_mknod},
+		{"mount", do_mount}, {"fork", do_fork},
+		{"eat", do_eat},     {"clocks", do_clocks},
+		{"tty", do_tty},     {"rlimit", do_rlimit},
+		{"self", do_self},   {"spin", do_spin},
+		{"sleep", do_sleep}, {"tellterm", do_tellterm},
+		{"reap", do_reap},   {"ignore", do_ignore},
 	};
 
 	(void)argc;
