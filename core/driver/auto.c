@@ -19,12 +19,14 @@ enum { AUTO_MAX = 16 * 1024 }; /* bytes */
 
 /* --- the decision that was made ------------------------------------------- */
 
-/* *@ret NULL: none was made. */
-static int read_decision(const struct config *config, char **ret, struct berth_error *err)
+/* *@ret NULL: none was made. @why_text (may be NULL) gets the lines with the reasons. */
+static int read_decision(const struct config *config, char **ret, struct str *why_text,
+			 struct berth_error *err)
 {
 	cleanup_fd int rootfd = open(config->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_free char *text = NULL;
 	struct berth_error why;
+	size_t n;
 	int r;
 
 	*ret = NULL;
@@ -40,7 +42,10 @@ static int read_decision(const struct config *config, char **ret, struct berth_e
 			*err = why;
 		return r;
 	}
-	text[strcspn(text, "\n")] = '\0';
+	n = strcspn(text, "\n");
+	if (why_text && text[n])
+		str_add(why_text, text + n + 1);
+	text[n] = '\0';
 	if (!ident_is_driver(text)) {
 		(void)berth_fail(err, BERTH_E_CORRUPT,
 				 "'%s/storage/" AUTO_FILE "' does not begin with a driver's name",
@@ -97,16 +102,22 @@ static int write_decision(struct drivers *d, const char *name, const char *reaso
 		      : r;
 }
 
+/* Lines as one. */
+static void join(const char *lines, struct str *out)
+{
+	for (const char *at = lines; *at; at++) {
+		if (*at != '\n')
+			str_add_char(out, *at);
+		else if (at[1])
+			str_add(out, at > lines && at[-1] == ':' ? " " : "; ");
+	}
+}
+
 static int nothing_works(const char *reasons, struct berth_error *err)
 {
 	cleanup_str struct str line = STR_INIT;
 
-	for (; *reasons; reasons++) {
-		if (*reasons != '\n')
-			str_add_char(&line, *reasons);
-		else if (reasons[1])
-			str_add(&line, "; ");
-	}
+	join(reasons, &line);
 	(void)berth_fail(err, BERTH_E_UNSUPPORTED, "no storage driver of the candidates works: %s",
 			 str_text(&line));
 	berth_error_hint(err, "name one in the config: \"storage\": {\"driver\": \"NAME\"}; `berth "
@@ -159,7 +170,7 @@ static int decide(struct drivers *d, char **ret, struct berth_error *err)
 		return r;
 	r = write_decision(d, name, str_text(&reasons), &why);
 	if (r == -BERTH_E_EXISTS)
-		return read_decision(d->config, ret, err); /* another process was first */
+		return read_decision(d->config, ret, NULL, err); /* another process was first */
 	if (r < 0) {
 		if (err)
 			*err = why;
@@ -174,7 +185,7 @@ int driver_auto(struct drivers *d, const char **ret, struct berth_error *err)
 {
 	if (!d->auto_storage) {
 		char *name;
-		int r = read_decision(d->config, &name, err);
+		int r = read_decision(d->config, &name, NULL, err);
 
 		if (r == 0 && !name)
 			r = decide(d, &name, err);
@@ -184,4 +195,35 @@ int driver_auto(struct drivers *d, const char **ret, struct berth_error *err)
 	}
 	*ret = d->auto_storage;
 	return 0;
+}
+
+int drivers_auto_look(struct drivers *d, char **ret, struct str *reasons, bool *ret_made,
+		      struct berth_error *err)
+{
+	cleanup_str struct str lines = STR_INIT;
+	const char *name;
+	int r = read_decision(d->config, ret, &lines, err);
+
+	if (r < 0)
+		return r;
+	*ret_made = *ret;
+	if (!*ret) {
+		r = choose(d, &name, &lines, err);
+		if (r == 0)
+			r = str_copy(name, ret, err);
+	}
+	join(str_text(&lines), reasons);
+	return r;
+}
+
+int drivers_auto_reasons(struct drivers *d, struct str *out, struct berth_error *err)
+{
+	cleanup_free char *name = NULL;
+	cleanup_str struct str lines = STR_INIT;
+	int r = 0;
+
+	if (str_eq(d->config->kind[BERTH_STORAGE].driver, "auto"))
+		r = read_decision(d->config, &name, &lines, err);
+	join(str_text(&lines), out);
+	return r;
 }

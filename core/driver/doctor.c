@@ -177,6 +177,7 @@ struct ward {
 	struct patient patients[PATIENTS_MAX];
 	size_t n;
 	struct record *list;
+	char *chosen; /* the storage driver that "auto" is; NULL: none, or the config names one */
 	struct berth_error *err;
 };
 
@@ -231,12 +232,15 @@ static int admit_file(void *arg, const struct driver_file *file)
 			    "'%s' is not loaded: %s", file->path, file->refused.text);
 }
 
-static bool is_used(const struct config *config, const struct patient *p)
+/* Of the candidates of "auto" only the chosen one is. */
+static bool is_used(const struct ward *w, const struct patient *p)
 {
-	const struct config_kind *k = &config->kind[p->kind];
+	const struct config_kind *k = &w->d->config->kind[p->kind];
 
-	return str_eq(k->driver, p->name) || str_eq(k->save, p->name) || strv_has(k->candidates, p->name) ||
-	       strv_has(k->archives, p->name);
+	if (p->kind == BERTH_STORAGE && w->chosen)
+		return str_eq(w->chosen, p->name);
+	return str_eq(k->driver, p->name) || str_eq(k->save, p->name) ||
+	       strv_has(k->candidates, p->name) || strv_has(k->archives, p->name);
 }
 
 static int mark(struct record *list, size_t from, const char *driver, bool used,
@@ -268,7 +272,30 @@ static int probe_patient(struct ward *w, const struct patient *p)
 		r = finding_addf(w->list, BERTH_FINDING_ERROR, id, why.hint, w->err, "%s",
 				 why.text);
 	}
-	return r == 0 ? mark(w->list, before, driver, is_used(w->d->config, p), w->err) : r;
+	return r == 0 ? mark(w->list, before, driver, is_used(w, p), w->err) : r;
+}
+
+/* What "auto" is, or would be, and why. */
+static int examine_auto(struct ward *w)
+{
+	cleanup_str struct str reasons = STR_INIT;
+	struct berth_error why = {0};
+	bool made = false;
+	int r;
+
+	if (!str_eq(w->d->config->kind[BERTH_STORAGE].driver, "auto"))
+		return 0;
+	{
+		with_lock(w->d);
+
+		r = drivers_auto_look(w->d, &w->chosen, &reasons, &made, &why);
+	}
+	if (r < 0)
+		return finding_addf(w->list, BERTH_FINDING_ERROR, "storage.auto", why.hint, w->err,
+				    "%s", why.text);
+	return finding_addf(w->list, BERTH_FINDING_OK, "storage.auto", NULL, w->err,
+			    "storage driver \"auto\" %s '%s': %s", made ? "is" : "will be",
+			    w->chosen, str_text(&reasons));
 }
 
 static int examine_drivers(struct drivers *d, struct record *list, struct berth_error *err)
@@ -285,12 +312,15 @@ static int examine_drivers(struct drivers *d, struct record *list, struct berth_
 	admit_named(w);
 	r = drivers_each_file(d, admit_file, w, err);
 	if (r == 0)
+		r = examine_auto(w);
+	if (r == 0)
 		r = mark(list, before, "", true, err);
 	for (size_t i = 0; r == 0 && i < w->n; i++) {
 		with_lock(d);
 
 		r = probe_patient(w, &w->patients[i]);
 	}
+	free(w->chosen);
 	return r;
 }
 

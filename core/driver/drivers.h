@@ -93,6 +93,15 @@ int drivers_registry(struct drivers *d, const char *name, struct registry **ret,
 /** The name that NULL stands for, "auto" resolved (and decided, once, if need be). Borrowed. */
 int drivers_default(struct drivers *d, uint32_t kind, const char **ret, struct berth_error *err);
 
+/**
+ * What "auto" was decided to be (*@ret_made), or would be now, without deciding. free() *@ret. The
+ * reasons are added to @reasons, in one line. Of doctor, which holds the lock.
+ */
+int drivers_auto_look(struct drivers *d, char **ret, struct str *reasons, bool *ret_made,
+		      struct berth_error *err);
+/** Why "auto" is the storage driver that it is, added to @out; nothing if the config names one. */
+int drivers_auto_reasons(struct drivers *d, struct str *out, struct berth_error *err);
+
 /** Is told what the user should read once ("storage driver 'x' chosen ..."). Default: the log. */
 typedef void (*drivers_notice_fn)(void *arg, const char *text);
 void drivers_set_notice(struct drivers *d, drivers_notice_fn fn, void *arg);

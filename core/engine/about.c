@@ -88,7 +88,7 @@ static void counts_write(struct jw *w, struct store *store)
 /** {"Name", "Status" of the driver itself, or "Error"} for the default driver of each kind. */
 static void driver_write(struct jw *w, struct engine *e, uint32_t kind)
 {
-	cleanup_str struct str status = STR_INIT;
+	cleanup_str struct str status = STR_INIT, reasons = STR_INIT;
 	cleanup_sink struct berth_sink *sink = NULL;
 	struct berth_error err = {0};
 	struct storage *st;
@@ -99,6 +99,9 @@ static void driver_write(struct jw *w, struct engine *e, uint32_t kind)
 		jw_key_str(w, "Error", err.text);
 	} else {
 		jw_key_str(w, "Name", name);
+		if (kind == BERTH_STORAGE &&
+		    drivers_auto_reasons(e->drivers, &reasons, NULL) == 0 && reasons.len)
+			jw_key_str(w, "Auto", str_text(&reasons));
 		if (kind == BERTH_STORAGE && drivers_storage(e->drivers, name, &st, &err) < 0)
 			jw_key_str(w, "Error", err.text);
 		else if (kind == BERTH_STORAGE && st->head->status &&

@@ -12,6 +12,7 @@ static const struct report_line lines[] = {
 	{"Server Version", "ServerVersion", 0, NULL},
 	{"Storage Driver", "Driver", 0, NULL},
 	{"Error", "Drivers.storage.Error", 1, NULL},
+	{"Why", "Drivers.storage.Auto", 1, NULL},
 	{"Network Driver", "Drivers.network.Name", 0, NULL},
 	{"Error", "Drivers.network.Error", 1, NULL},
 	{"Isolation Driver", "Drivers.isolation.Name", 0, NULL},

@@ -90,9 +90,30 @@ START_TEST(all_drivers_are_probed_and_the_used_ones_marked)
 	ck_assert(!used);
 	f = find("gone.load", "storage gone");
 	ck_assert_str_eq(text_of(f, "level"), "error");
-	ck_assert(record_bool_or(record_get(f, "used"), false));
+	ck_assert(!record_bool_or(record_get(f, "used"), true));
 	ck_assert_ptr_nonnull(strstr(text_of(f, "text"), "no storage driver 'gone'"));
 	ck_assert_str_eq(text_of(f, "fix"), "there is: odd");
+	done();
+}
+END_TEST
+
+START_TEST(what_auto_is_or_would_be_is_told_with_the_reason)
+{
+	const struct record *f;
+	const char *name;
+
+	rig_make_odd();
+	(void)rig_copy("odd_all", "drivers/storage/odd.so");
+	rig_config_is("\"storage\": {\"driver\": \"auto\", \"candidates\": [\"gone\", \"odd\"]}");
+	examine();
+	f = find("storage.auto", "");
+	ck_assert_str_eq(text_of(f, "level"), "ok");
+	ck_assert_ptr_nonnull(
+		strstr(text_of(f, "text"), "will be 'odd': no storage driver 'gone'"));
+	ck_ok(drivers_default(rig, BERTH_STORAGE, &name, &err));
+	examine();
+	ck_assert_ptr_nonnull(
+		strstr(text_of(find("storage.auto", ""), "text"), "is 'odd': chosen for"));
 	done();
 }
 END_TEST
@@ -130,6 +151,7 @@ int main(int argc, char *argv[])
 	if (!rig_main(argc, argv))
 		return 1;
 	return CK_MAIN("driver/doctor", every_finding_is_whole, looking_makes_nothing,
+		       what_auto_is_or_would_be_is_told_with_the_reason,
 		       all_drivers_are_probed_and_the_used_ones_marked,
 		       directories_that_others_can_write_to_are_told);
 }
