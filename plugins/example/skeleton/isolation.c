@@ -497,6 +497,8 @@ static void take_exit(struct berth_sandbox *sb)
 	if (sb->is_dead || sb->pidfd < 0)
 		return;
 	sb->exit = (struct berth_exit){.size = sizeof(sb->exit), .at_ns = now_ns()};
+	/* without a pid namespace others may be left; until it is reaped their group's number is theirs */
+	(void)kill(-sb->pid, SIGKILL);
 	if (waitid(P_PIDFD, (id_t)sb->pidfd, &info, WEXITED) < 0) {
 		sb->exit.flags = BERTH_EXIT_UNKNOWN;
 	} else if (info.si_code == CLD_EXITED) {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -14,6 +15,7 @@ struct plan {
 	char **argv;
 	char **envp;
 	int program; /* descriptor of what is executed; -1 with pretend */
+	int missing; /* errno if there is no such program: start tells */
 	int cwd;
 	int stdio[3];
 	int gate;
@@ -48,7 +50,7 @@ static int open_in(int root, const char *path, int flags, int *ret)
 
 /* A program of the container's tree if it has it, else the machine's: nothing is kept apart here.
  */
-static bool open_program(int root, const char *path, int *ret)
+static bool open_program(int root, const char *path, struct plan *plan)
 {
 	for (int own = root >= 0; own >= 0; own--) {
 		struct stat st;
@@ -57,38 +59,33 @@ static bool open_program(int root, const char *path, int *ret)
 		if (open_in(own ? root : -1, path, O_RDONLY | O_NONBLOCK, &fd) != 0)
 			continue;
 		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & 0111) {
-			*ret = fd;
+			plan->program = fd;
 			return true;
 		}
+		plan->missing = EACCES;
 		close_fd(&fd);
 	}
 	return false;
 }
 
-static int find_program(struct plan *plan, int root, struct berth_error *err)
+static void find_program(struct plan *plan, int root)
 {
 	const char *name = plan->argv[0];
+	const char *path = strv_env(plan->envp, "PATH");
 	cleanup_strv char **dirs = NULL;
-	int r;
 
+	plan->missing = ENOENT;
 	if (strchr(name, '/')) {
-		if (open_program(root, name, &plan->program))
-			return 0;
-	} else {
-		const char *path = strv_env(plan->envp, "PATH");
-
-		dirs = strv_split(path ? path : "/usr/bin:/bin", ':');
-		strv_foreach (dir, dirs) {
-			cleanup_free char *full = path_join(*dir, name);
-
-			if (full && open_program(root, full, &plan->program))
-				return 0;
-		}
+		(void)open_program(root, name, plan);
+		return;
 	}
-	r = berth_fail(err, BERTH_E_EXEC, "exec: \"%s\": executable file not found in $PATH", name);
-	if (err)
-		err->sys_errno = ENOENT;
-	return r;
+	dirs = strv_split(path ? path : "/usr/bin:/bin", ':');
+	strv_foreach (dir, dirs) {
+		cleanup_free char *full = path_join(*dir, name);
+
+		if (full && open_program(root, full, plan))
+			return;
+	}
 }
 
 static int plan_make(const struct child_spec *spec, struct plan *plan, struct berth_error *err)
@@ -107,11 +104,8 @@ static int plan_make(const struct child_spec *spec, struct plan *plan, struct be
 		return berth_fail(err, BERTH_E_INVALID, "process.args is empty");
 	if (record_bool_or(record_get(spec->process, "terminal"), false))
 		return berth_fail(err, BERTH_E_UNSUPPORTED, "mock isolation has no terminals");
-	if (!spec->pretend) {
-		r = find_program(plan, spec->root, err);
-		if (r < 0)
-			return r;
-	}
+	if (!spec->pretend)
+		find_program(plan, spec->root);
 	if (open_in(spec->root, cwd, O_PATH | O_DIRECTORY, &plan->cwd) != 0)
 		return berth_fail(err, BERTH_E_INVALID, "process.cwd: there is no directory '%s'",
 				  cwd);
@@ -206,6 +200,10 @@ static _Noreturn void child_main(const struct plan *plan)
 		_exit(126);
 	if (plan->spec->pretend)
 		pretend(plan);
+	if (plan->program < 0) {
+		(void)!write(plan->report, &plan->missing, sizeof(plan->missing));
+		_exit(127);
+	}
 	/* a script's interpreter opens it by its descriptor */
 	if (pread(plan->program, magic, sizeof(magic), 0) == sizeof(magic) &&
 	    memcmp(magic, "#!", sizeof(magic)) == 0)
@@ -234,8 +232,9 @@ int child_start(const struct child_spec *spec, struct child *ret, struct berth_e
 	r = plan_make(spec, &plan, err);
 	if (r < 0)
 		return r;
-	if (pipe2(gate, O_CLOEXEC) < 0)
-		return berth_fail_errno(err, errno, "make a pipe");
+	/* who writes to a dead one's pipe gets a signal */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate) < 0)
+		return berth_fail_errno(err, errno, "make a pair of sockets");
 	plan.gate = gate[0];
 	child.gate = gate[1];
 	if (pipe2(report, O_CLOEXEC) < 0) {
@@ -258,16 +257,28 @@ int child_start(const struct child_spec *spec, struct child *ret, struct berth_e
 	return 0;
 }
 
+static int cannot_execute(const char *program, int failed, struct berth_error *err)
+{
+	(void)berth_fail_errno(err, failed, "exec: \"%s\"", program);
+	if (failed == ENOENT && !strchr(program, '/'))
+		(void)berth_fail(err, BERTH_E_EXEC,
+				 "exec: \"%s\": executable file not found in $PATH", program);
+	if (err) {
+		err->code = BERTH_E_EXEC;
+		err->sys_errno = failed;
+	}
+	return -BERTH_E_EXEC;
+}
+
 int child_release(struct child *child, const char *program, struct berth_error *err)
 {
 	int failed = 0;
 	ssize_t n;
-	int r;
 
 	if (child->gate < 0)
 		return berth_fail(err, BERTH_E_BUSY, "it is started already");
-	if (write(child->gate, "", 1) != 1)
-		return berth_fail_errno(err, errno, "let the program go");
+	if (send(child->gate, "", 1, MSG_NOSIGNAL) != 1)
+		return berth_fail(err, BERTH_E_NOT_FOUND, "it has ended");
 	close_fd(&child->gate);
 	do
 		n = read(child->report, &failed, sizeof(failed));
@@ -275,10 +286,7 @@ int child_release(struct child *child, const char *program, struct berth_error *
 	close_fd(&child->report);
 	if (n != (ssize_t)sizeof(failed))
 		return 0; /* closed by its exec */
-	r = berth_fail_errno(err, failed, "exec: \"%s\"", program);
-	if (err && r < 0)
-		err->code = BERTH_E_EXEC;
-	return -BERTH_E_EXEC;
+	return cannot_execute(program, failed, err);
 }
 
 void child_done(struct child *child)

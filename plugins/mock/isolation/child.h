@@ -25,7 +25,7 @@ struct child_spec {
 struct child {
 	int pid;
 	int pidfd;
-	int gate;   /* write end; closing it without a byte lets the child die */
+	int gate;   /* socket; closing it without a byte lets the child die */
 	int report; /* read end: an errno if it could not be executed, nothing if it was */
 };
 
@@ -34,9 +34,10 @@ struct child {
 		.pid = 0, .pidfd = -1, .gate = -1, .report = -1                                    \
 	}
 
-/** Make it; it waits. EXEC: there is no such program. */
+/** Make it; it waits. */
 int child_start(const struct child_spec *spec, struct child *ret, struct berth_error *err);
-/** Let it go; 0 after it was executed. EXEC. */
+/** Let it go; 0 after it was executed. EXEC: it could not be; BUSY: it was let go before;
+ * NOT_FOUND: it has ended. */
 int child_release(struct child *child, const char *program, struct berth_error *err);
 void child_done(struct child *child);
 

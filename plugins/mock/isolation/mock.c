@@ -107,6 +107,9 @@ static void take_exit(struct berth_sandbox *sb)
 	if (sb->dead)
 		return;
 	sb->exit = (struct berth_exit){.size = sizeof(sb->exit), .at_ns = (uint64_t)clock_now_ns()};
+	/* all others end with it, as in a pid namespace; its id is no other's until it is reaped */
+	if (waitid(P_PIDFD, (id_t)sb->child.pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+		(void)kill(-sb->child.pid, SIGKILL);
 	if (waitid(P_PIDFD, (id_t)sb->child.pidfd, &info, WEXITED) < 0) {
 		sb->exit.flags = BERTH_EXIT_UNKNOWN; /* of a process that is not our child */
 	} else if (info.si_code == CLD_EXITED) {
@@ -235,6 +238,9 @@ static int mock_create(struct berth_isolation *iso, const struct berth_launch *l
 		      mock_arg(args));
 	if (r == 0)
 		r = mock_check_name(l->id, err);
+	if (r == 0 && l->flags & (BERTH_LAUNCH_OUTLIVE | BERTH_LAUNCH_RESTORE))
+		r = berth_fail(err, BERTH_E_UNSUPPORTED,
+			       "mock isolation hands no container from one process to another");
 	if (r == 0)
 		r = refuse_twin(iso, l->id, err);
 	if (r < 0)
@@ -342,8 +348,10 @@ static int mock_info(struct berth_sandbox *sb, struct berth_sandbox_info *ret,
 
 	if (r < 0)
 		return r;
+	ret->flags = 0;
 	ret->pid = has_ended(sb) ? 0 : sb->child.pid;
-	ret->started_ns = sb->started_ns;
+	if (ret->size >= sizeof(*ret))
+		ret->started_ns = sb->started_ns;
 	return 0;
 }
 
@@ -430,6 +438,7 @@ static int mock_wait_fd(struct berth_sandbox *sb, int *ret, struct berth_error *
 
 static int mock_reap(struct berth_sandbox *sb, struct berth_exit *ret, struct berth_error *err)
 {
+	uint32_t size = ret->size;
 	int r = mock_call(&sb->iso->mock, NULL, err, "reap", "id=%s", sb->id);
 
 	if (r < 0)
@@ -437,7 +446,8 @@ static int mock_reap(struct berth_sandbox *sb, struct berth_exit *ret, struct be
 	if (!has_ended(sb))
 		return berth_fail(err, BERTH_E_BUSY, "sandbox '%s' is running", sb->id);
 	take_exit(sb);
-	memcpy(ret, &sb->exit, ret->size < sizeof(sb->exit) ? ret->size : sizeof(sb->exit));
+	memcpy(ret, &sb->exit, size < sizeof(sb->exit) ? size : sizeof(sb->exit));
+	ret->size = size;
 	return 0;
 }
 
