@@ -7,6 +7,7 @@
 #include "core/driver/info.h"
 #include "core/driver/loaded.h"
 #include "core/driver/options.h"
+#include "core/driver/separate.h"
 #include "core/driver/trial.h"
 #include "core/driver/trust.h"
 #include "core/driver/trace.h"
@@ -33,6 +34,7 @@ void loaded_free(struct loaded *l)
 	if (l->is_open)
 		l->head.close(l->instance);
 	trace_detach(l);
+	separate_free(l->separate);
 	conf_free(l->conf);
 	free(l->path);
 	free(l);
@@ -103,9 +105,10 @@ static int try_out(struct drivers *d, struct entrant *e, int fd, struct berth_er
 	return r;
 }
 
-/* *@ret_is_known: it was, and nothing spoke against it. */
-static int examine(struct drivers *d, struct entrant *e, const char *path, bool *ret_is_known,
-		   struct berth_error *err)
+/* *@ret_is_known: it was, and nothing spoke against it. @is_separate: none of it will run here, so it
+ * need not be tried out. */
+static int examine(struct drivers *d, struct entrant *e, const char *path, bool is_separate,
+		   bool *ret_is_known, struct berth_error *err)
 {
 	cleanup_fd int fd = -1;
 	const char *why;
@@ -115,7 +118,7 @@ static int examine(struct drivers *d, struct entrant *e, const char *path, bool 
 		return r;
 	*ret_is_known = known_find(&d->known, d->config->root, &e->st, &why);
 	if (!*ret_is_known)
-		return try_out(d, e, fd, err);
+		return is_separate ? read_infos(e, fd, err) : try_out(d, e, fd, err);
 	if (!why)
 		return 0;
 	(void)berth_fail(err, BERTH_E_INVALID, "%s", why);
@@ -189,20 +192,34 @@ static int compare(const struct entrant *e, const struct berth_driver *head,
 			  driver_kind_name(head->kind), head->name, BERTH_INFO_SECTION);
 }
 
-static int map(struct drivers *d, const struct entrant *e, bool is_known, struct loaded **ret,
-	       struct berth_error *err)
+/* Its head, from here or from a process of its own. */
+static int take_head(struct loaded *l, const struct entrant *e, bool is_separate,
+		     struct berth_error *err)
 {
-	__attribute__((cleanup(loaded_free_at))) struct loaded *l = calloc(1, sizeof(*l));
 	berth_driver_v1_fn entry;
 	void *lib;
+	int r;
+
+	if (is_separate) {
+		r = separate_load(NULL, e->path, e->kind, e->name, &l->separate, err);
+		if (r == 0)
+			head_copy(separate_head(l->separate), &l->head);
+		return r;
+	}
+	r = load_map(e->path, &lib, &entry, err);
+	return r < 0 ? r : find_head(e, entry, &l->head, err);
+}
+
+static int map(struct drivers *d, const struct entrant *e, bool is_known, bool is_separate,
+	       struct loaded **ret, struct berth_error *err)
+{
+	__attribute__((cleanup(loaded_free_at))) struct loaded *l = calloc(1, sizeof(*l));
 	int r;
 
 	if (!l)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	l->drivers = d;
-	r = load_map(e->path, &lib, &entry, err);
-	if (r == 0)
-		r = find_head(e, entry, &l->head, err);
+	r = take_head(l, e, is_separate, err);
 	if (r == 0)
 		r = head_check(&l->head, err);
 	if (r == 0 && !is_known)
@@ -213,20 +230,27 @@ static int map(struct drivers *d, const struct entrant *e, bool is_known, struct
 		r = str_copy(e->path, &l->path, err);
 	if (r < 0)
 		return r;
-	if (!is_known)
+	if (!is_known && !is_separate)
 		known_add(&d->known, d->config->root, &e->st, e->path, NULL);
 	host_lend(l);
 	*ret = steal_ptr(l);
 	return 0;
 }
 
-static int load(struct drivers *d, struct entrant *e, const char *path, struct loaded **ret,
-		struct berth_error *err)
+static int load(struct drivers *d, struct entrant *e, const char *path, bool is_separate,
+		struct loaded **ret, struct berth_error *err)
 {
 	bool is_known;
-	int r = examine(d, e, path, &is_known, err);
+	int r = examine(d, e, path, is_separate, &is_known, err);
 
-	return r == 0 ? map(d, e, is_known, ret, err) : r;
+	if (r == 0)
+		r = map(d, e, is_known, is_separate, ret, err);
+	/* one that says it can live nowhere else */
+	if (r == 0 && !is_separate && e->name && ((*ret)->head.needs & BERTH_NEEDS_PROCESS)) {
+		loaded_free(*ret);
+		r = map(d, e, is_known, true, ret, err);
+	}
+	return r;
 }
 
 /* --- by name -------------------------------------------------------------- */
@@ -240,23 +264,10 @@ static struct loaded *find_loaded(struct drivers *d, uint32_t kind, const char *
 	return l;
 }
 
-/* "process": "separate" is a word of the config which no engine keeps yet. */
-static int check_process(const struct config *config, uint32_t kind, const char *name,
-			 struct berth_error *err)
+static bool wants_process(const struct config *config, uint32_t kind, const char *name)
 {
-	const char *path[] = {config_section(kind), "drivers", name, "process", NULL};
-	unsigned line;
-
-	if (!str_eq(record_str(record_get(config_driver(config, kind, name), "process")),
-		    "separate"))
-		return 0;
-	(void)berth_fail(err, BERTH_E_UNSUPPORTED,
-			 "\"process\": \"separate\": this engine runs drivers in its own process "
-			 "only");
-	line = config_line(config, path);
-	if (line)
-		berth_error_prefix(err, "%s: line %u", config->file, line);
-	return -BERTH_E_UNSUPPORTED;
+	return str_eq(record_str(record_get(config_driver(config, kind, name), "process")),
+		      "separate");
 }
 
 int driver_load_bare(struct drivers *d, uint32_t kind, const char *name, struct loaded **ret,
@@ -271,9 +282,7 @@ int driver_load_bare(struct drivers *d, uint32_t kind, const char *name, struct 
 		r = find_driver(d->config, kind, name, &path, err);
 		if (r < 0)
 			return r;
-		r = check_process(d->config, kind, name, err);
-		if (r == 0)
-			r = load(d, &e, path, &l, err);
+		r = load(d, &e, path, wants_process(d->config, kind, name), &l, err);
 		if (r < 0) {
 			berth_error_prefix(err, "%s driver '%s' (%s)", config_section(kind), name,
 					   path);
@@ -304,7 +313,7 @@ int driver_load_file(struct drivers *d, uint32_t kind, const char *path, struct 
 		     struct berth_error *err)
 {
 	cleanup_with(entrant_done) struct entrant e = {.kind = kind};
-	int r = load(d, &e, path, ret, err);
+	int r = load(d, &e, path, false, ret, err);
 
 	if (r < 0)
 		berth_error_prefix(err, "%s", path);

@@ -19,7 +19,8 @@ struct loaded {
 	struct loaded *next;
 	struct drivers *drivers;
 	char *path;
-	struct berth_driver head; /* clamped copy */
+	struct separate *separate; /* its calls go to a process of its own; NULL: they do not */
+	struct berth_driver head;  /* clamped copy */
 	union ops ops;
 	struct berth_conf *conf;
 	bool is_open;

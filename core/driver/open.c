@@ -33,10 +33,9 @@ int driver_check_needs(struct drivers *d, const struct loaded *l, struct berth_e
 {
 	const struct berth_driver *head = &l->head;
 
-	if (head->needs & BERTH_NEEDS_PROCESS)
+	if ((head->needs & BERTH_NEEDS_PROCESS) && !l->separate)
 		return berth_fail(err, BERTH_E_UNSUPPORTED,
-				  "it must run in a process of its own, and this engine has none "
-				  "for drivers");
+				  "it must run in a process of its own (\"process\": \"separate\")");
 	if (head->needs & BERTH_NEEDS_ROOT) {
 		if (geteuid() != 0)
 			return berth_fail(err, BERTH_E_DENIED, "it needs root, you are user %u",

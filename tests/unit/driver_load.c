@@ -624,17 +624,50 @@ START_TEST(what_open_says_is_passed_on)
 }
 END_TEST
 
-START_TEST(needs_that_are_not_met_are_told)
+static bool is_mapped_here(void)
+{
+	cleanup_file FILE *f = fopen("/proc/self/maps", "re");
+	char line[1024];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strstr(line, rig_top))
+			return true;
+	return false;
+}
+
+START_TEST(who_wants_a_process_of_its_own_gets_one)
 {
 	rig_make_odd();
 	be("needs-process");
-	ck_fails(BERTH_E_UNSUPPORTED, open_odd());
-	ck_ends("it must run in a process of its own, and this engine has none for drivers");
+	ck_ok(open_odd());
+	rig_done();
+}
+END_TEST
+
+START_TEST(who_is_to_have_a_process_of_its_own_is_not_in_ours)
+{
+	rig_make_odd();
 	rig_config_is("\"network\": {\"drivers\":\n{\"odd\":\n{\"process\": \"separate\"}}}");
 	be("");
-	ck_fails(BERTH_E_UNSUPPORTED, open_odd());
-	ck_says("the.json: line 4: \"process\": \"separate\": this engine runs drivers in its own");
-	rig_config_is("");
+	ck_ok(open_odd());
+	ck_assert(!is_mapped_here());
+	rig_done();
+	rig_make_odd();
+	ck_ok(open_odd());
+	ck_assert(is_mapped_here());
+	rig_done();
+	rig_make_odd();
+	rig_config_is("\"network\": {\"drivers\":\n{\"odd\":\n{\"process\": \"separate\"}}}");
+	be("load-abort");
+	ck_fails(BERTH_E_INVALID, open_odd());
+	ck_says("crashed while it was loaded (SIGABRT)");
+	rig_done();
+}
+END_TEST
+
+START_TEST(needs_that_are_not_met_are_told)
+{
+	rig_make_odd();
 	be("needs-root");
 	if (geteuid() == 0) {
 		ck_assert_int_eq(chmod(ck_top_path, 0755), 0);
@@ -708,6 +741,8 @@ int main(int argc, char *argv[])
 		a_head_that_disagrees_with_the_section_is_refused,
 		a_head_that_makes_no_sense_is_refused,
 		a_table_of_options_that_makes_no_sense_is_refused, what_open_says_is_passed_on,
+		who_wants_a_process_of_its_own_gets_one,
+		who_is_to_have_a_process_of_its_own_is_not_in_ours,
 		needs_that_are_not_met_are_told, a_driver_that_isolates_nothing_must_be_allowed,
 		no_descriptor_stays_behind);
 }

@@ -2,7 +2,9 @@
 #include "odd.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -26,6 +28,11 @@ static bool is(const char *word)
 			return true;
 	}
 	return false;
+}
+
+static bool str_is(const char *a, const char *b)
+{
+	return a && strcmp(a, b) == 0;
 }
 
 __attribute__((constructor)) static void loaded(void)
@@ -146,12 +153,35 @@ static int net_attach(struct berth_network *net, const struct berth_net_desc *de
 		      const struct berth_endpoint *ep, struct berth_op *op,
 		      struct berth_sink *state, struct berth_attached *ret, struct berth_error *err)
 {
+	struct pollfd p = {.fd = op ? ((struct odd *)(void *)net)->host->cancel_fd(op) : -1,
+			   .events = POLLIN};
+
+	if (desc && str_is(desc->id, "waits") && poll(&p, 1, -1) > 0)
+		return berth_fail(err, BERTH_E_CANCELLED, "cancelled");
+	while (desc && str_is(desc->id, "deaf"))
+		(void)pause();
 	return berth_fail(err, BERTH_E_UNSUPPORTED, "odd");
 }
 
+/* Does what the network's id says. */
 static int net_detach(struct berth_network *net, const struct berth_net_desc *desc,
 		      const struct berth_endpoint *ep, struct berth_error *err)
 {
+	const char *word = desc ? desc->id : NULL;
+
+	if (str_is(word, "crashes"))
+		abort();
+	if (str_is(word, "exits"))
+		_exit(3);
+	while (str_is(word, "hangs"))
+		(void)pause();
+	if (str_is(word, "fails")) {
+		(void)berth_fail(err, BERTH_E_BUSY, "it is in use");
+		berth_error_hint(err, "wait");
+		return -BERTH_E_BUSY;
+	}
+	if (str_is(word, "counts")) /* how many calls this process has seen */
+		return berth_fail(err, BERTH_E_LIMIT, "%u", ++((struct odd *)(void *)net)->calls);
 	return 0;
 }
 

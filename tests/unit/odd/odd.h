@@ -4,7 +4,8 @@
  *
  * The variable ODD is a list of words, with commas, of what shall be odd; they stand in odd.c. It
  * is looked at when the file is loaded and each time a head is asked for. ODD_LOADS, if set, names
- * a file to which each load appends a byte.
+ * a file to which each load appends a byte. attach and detach of the network driver do what the id
+ * of the network says.
  */
 #ifndef TESTS_ODD_H
 #define TESTS_ODD_H
@@ -16,6 +17,7 @@ struct odd {
 	const struct berth_host *host;
 	const struct berth_conf *conf;
 	int *closed; /* NULL; if the test sets it, close counts there */
+	unsigned calls;
 };
 
 #endif
