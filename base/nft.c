@@ -595,13 +595,13 @@ static int on_chain(const struct nlmsghdr *head, void *arg)
 			break;
 		}
 	}
-	if (is_base && table && chain && type && all->result == 0)
-		all->result =
-			all->fn(all->arg, nfg->nfgen_family, table, chain, type, hook, policy);
+	if (table && chain && all->result == 0)
+		all->result = all->fn(all->arg, nfg->nfgen_family, table, chain,
+				      is_base ? type : NULL, hook, policy);
 	return MNL_CB_OK;
 }
 
-int nft_each_base_chain(int fd, nft_chain_fn fn, void *arg)
+int nft_each_chain(int fd, nft_chain_fn fn, void *arg)
 {
 	struct chains all = {fn, arg, 0};
 	struct nft b = {.seq = 1};

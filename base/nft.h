@@ -130,9 +130,9 @@ typedef int (*nft_element_fn)(void *arg, const struct nft_element *e);
 /** 0, -errno, or what @fn answered. ENOENT: no such table or set. */
 int nft_each_element(int fd, uint8_t family, const char *table, const char *set, nft_element_fn fn,
 		     void *arg);
-/** Is told of each base chain of the machine; @policy NF_ACCEPT or NF_DROP. */
+/** Is told of each chain of the machine; @type NULL: at no hook; @policy NF_ACCEPT or NF_DROP. */
 typedef int (*nft_chain_fn)(void *arg, uint8_t family, const char *table, const char *chain,
 			    const char *type, uint32_t hook, uint32_t policy);
-int nft_each_base_chain(int fd, nft_chain_fn fn, void *arg);
+int nft_each_chain(int fd, nft_chain_fn fn, void *arg);
 
 #endif

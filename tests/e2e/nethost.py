@@ -142,11 +142,19 @@ class OutsideNames:
             sh("ip", "addr", "add", f"{servers[0]}/32", "dev", "lo")
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((servers[0], 53))
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        self.socket.sendto(b"", self.socket.getsockname())
+        self.thread.join()
+        self.socket.close()
 
     def serve(self):
         while True:
             question, who = self.socket.recvfrom(2000)
+            if not question:
+                return
             end = question.index(b"\0", 12) + 5
             known = b"\7outside\0" in question[12:end]
             is_a = question[end - 4:end - 2] == b"\0\1"

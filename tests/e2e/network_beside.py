@@ -12,7 +12,8 @@ from nethost import HOST4, NEIGHBOUR4, Neighbour, Nft, OutsideNames, get, isolat
 
 CLONE_NEWNS = 0x00020000
 SERVER = ["sh", "-c", "echo hello > /tmp/index.html; exec httpd -f -p 80 -h /tmp"]
-CALL = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+CALLS = ["/proc/sys/net/bridge/bridge-nf-call-iptables", "/proc/sys/net/bridge/bridge-nf-call-ip6tables"]
+HAS_CALLS = os.path.exists(CALLS[0])
 
 try:
     isolate()
@@ -74,6 +75,18 @@ def rules_of_others():
     return "\n".join(out)
 
 
+def filter_frames(on):
+    """br_netfilter shows others' chains what goes from port to port of a bridge. Whether it does now."""
+    for path in CALLS if HAS_CALLS else []:
+        with open(path, "w") as f:
+            f.write(str(int(on)))
+    return on and HAS_CALLS
+
+
+def ours():
+    return nft("list table inet berth")
+
+
 def serve(*flags):
     e.ok("run", "-d", "--name", "web", *flags, "busybox", *SERVER)
     check(e.settle(lambda: get(f"http://{address()}/", seconds=1) == "hello\n"), "the server does not answer")
@@ -81,6 +94,12 @@ def serve(*flags):
 
 def address():
     return e.inspect("web")["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+
+
+def by(url, *who):
+    """The text at @url as a container has it; None without an answer."""
+    r = e.berth(*(who or ["run", "--rm", "busybox"]), "sh", "-c", f"timeout 1 wget -qO- {url}; exit $?")
+    return r.out if r.code == 0 else None
 
 
 def from_outside(port=8080, seconds=1):
@@ -96,15 +115,30 @@ def hairpin():
 
 @test
 def published_ports_are_reached_by_containers_with_and_without_br_netfilter():
-    if not os.path.exists(CALL):
+    for on in (True, False):
+        filter_frames(on)
         hairpin()
+    filter_frames(True)
+    if not HAS_CALLS:
         raise Skip("br_netfilter is not loaded: shown without it only")
-    for value in ("1", "0"):
-        with open(CALL, "w") as f:
-            f.write(value)
-        hairpin()
-    with open(CALL, "w") as f:
-        f.write("1")
+
+
+@test
+def who_took_the_subnet_of_a_network_meanwhile_is_named_and_left_alone():
+    serve()
+    subnet = address().rsplit(".", 1)[0]
+    e.ok("rm", "-f", "web")
+    sh("ip", "link", "delete", "berth0")
+    sh("ip", "link", "add", "other0", "type", "bridge")
+    sh("ip", "link", "set", "other0", "up")
+    sh("ip", "addr", "add", f"{subnet}.1/24", "dev", "other0")
+    r = e.berth("run", "--rm", "busybox", "true")
+    check(r.code == 125 and "is on interface 'other0' of this machine by now" in r.err, r)
+    check("berth0" not in sh("ip", "-o", "link"), "a bridge is left behind")
+    sh("ip", "addr", "delete", f"{subnet}.1/24", "dev", "other0")
+    sh("ip", "addr", "add", f"{subnet}.9/8", "dev", "other0")  # more than ours, which goes on to be ours
+    e.ok("run", "--rm", "busybox", "true")
+    sh("ip", "link", "delete", "other0")
 
 
 @test
@@ -125,7 +159,7 @@ def a_server_of_names_that_only_the_host_reaches_is_asked_from_there():
             contains(out, "nameserver 127.0.0.11")
             contains(out, "192.0.2.77")
         e.ok("network", "rm", "front")
-        names.socket.close()
+        names.close()
     finally:
         libc.umount2(b"/etc/resolv.conf", 2)
     with open("/etc/resolv.conf") as f:
@@ -161,18 +195,28 @@ class Dockerd:
 def beside_dockerd_both_work_and_nobody_touches_the_others_rules():
     need("dockerd", "docker.io")
     need("docker", "docker.io or docker-cli")
+    serve("-p", "8080:80")
+    check(e.settle(lambda: from_outside() == "hello\n"), "before dockerd is there")
+    before = ours()
     with open("/proc/sys/net/ipv4/ip_forward", "w") as f:
         f.write("0\n")  # as on a machine that has just started; dockerd drops all that is forwarded if it was so
     docker = Dockerd(f"{e.dir}/docker")
     try:
         check(e.settle(lambda: docker("version", ok=False), 20), "dockerd does not start: " + open(docker.log.name).read()[-500:])
         docker("import", f"{e.dir}/busybox.tar", "busybox")
+        equal(ours(), before, "our rules when dockerd has started")
+        equal(get("http://127.0.0.1:8080/"), "hello\n", "from the host")
+        e.ok("rm", "-f", "web")
         docker("run", "-d", "--name", "other", "-p", "8081:80", "busybox", *SERVER)
         check(e.settle(lambda: from_outside(8081) == "hello\n"), "docker's container does not answer")
         before = rules_of_others()
         contains(before, "DOCKER-USER")
-        contains(e.berth("doctor").out, "chain 'filter FORWARD' of another program drops what is forwarded")
+        out = e.berth("doctor").out
+        contains(out, "chain 'filter FORWARD' of another program drops what is forwarded")
+        contains(out, "iptables -I DOCKER-USER -i berth0 -j ACCEPT, and the same with -o")
         serve("-p", "8080:80")
+        equal(docker("exec", "other", "wget", "-qO-", f"http://{HOST4}:8080/"), "hello\n", "docker's container by our port")
+        equal(by(f"http://{HOST4}:8081/"), "hello\n", "our container by docker's port")
         equal(get("http://127.0.0.1:8080/"), "hello\n", "from the host")
         equal(from_outside(), None, "docker's drop is undone by nobody")
         for way in ("-i", "-o"):
@@ -186,13 +230,16 @@ def beside_dockerd_both_work_and_nobody_touches_the_others_rules():
         equal(rules_of_others(), before, "rules of others")
         docker("restart", "-t", "0", "other")
         check(e.settle(lambda: from_outside(8081) == "hello\n"), "docker's container does not answer any more")
+        equal(rules_of_others(), before, "rules of others when docker has put its own there again")
     finally:
         docker.close()
-        nft("flush ruleset")
+        without_others()
 
 
 def without_others():
+    e.berth("rm", "-f", "web")
     nft("flush ruleset")
+    filter_frames(True)
     e.merge({"network": {"drivers": {"bridge": {"options": {}}}}})
 
 
@@ -204,9 +251,16 @@ def closed_firewall(name, chain, remedy, published=None):
     """Of whoever lets nothing in, and forwards nothing; @published: what a port that is published says all the same."""
     check(e.settle(lambda: get(f"http://{NEIGHBOUR4}:8000/", seconds=1) is not None), "the server of the other host does not answer")
     before = rules_of_others()
-    contains(e.berth("doctor").out, f"chain '{chain}' of another program drops what is forwarded")
     check(not goes_out(), f"{name} forwards what containers send")
     serve("-p", "8080:80")
+    for on in (False, True):
+        filtered = filter_frames(on)
+        out = e.berth("doctor").out
+        contains(out, f"chain '{chain}' of another program drops what is forwarded: containers reach the world"
+                 + (", and each other," if filtered else " only"))
+        for command in remedy:
+            contains(out, " ".join(command))
+        equal(by(f"http://{address()}/"), None if filtered else "hello\n", f"within a network, frames filtered: {filtered}")
     equal(get("http://127.0.0.1:8080/"), "hello\n", "from the host")
     equal(from_outside(), published, f"a published port beside {name}")
     e.ok("rm", "-f", "web")
@@ -215,6 +269,8 @@ def closed_firewall(name, chain, remedy, published=None):
         sh(*command)
     check(goes_out(), f"containers do not get out with what the manual says of {name}")
     serve("-p", "8080:80")
+    equal(by(f"http://{address()}/"), "hello\n", "within a network, with what the manual says")
+    equal(by(f"http://{HOST4}:8080/"), "hello\n", "by a published port, with what the manual says")
     check(e.settle(lambda: from_outside() == "hello\n"), f"no port is published with what the manual says of {name}")
     e.ok("rm", "-f", "web")
     e.merge({"network": {"drivers": {"bridge": {"options": {"obey_host_firewall": True}}}}})

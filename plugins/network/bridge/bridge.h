@@ -121,9 +121,19 @@ int ports_lines(struct berth_network *net, const struct berth_endpoint *ep, char
 
 /** Forwarding, and packets of 127.0.0.1 on this bridge. @v6: of IPv6 as well. */
 int host_prepare(const char *bridge, bool v6, struct berth_error *err);
-/** A chain of others at @hook that drops what it has no rule for; its name to @out ("": none). */
-int host_foreign_drop(struct berth_network *net, uint32_t hook, char *out, size_t size,
+/** Others whose chains drop what they have no rule for. */
+struct foreign {
+	char chain[128]; /* one of these chains; "" if there is none */
+	bool firewalld, docker4, docker6, ufw;
+};
+
+/** Those at @hook. */
+int host_foreign_drop(struct berth_network *net, uint32_t hook, struct foreign *ret,
 		      struct berth_error *err);
+/** What has them forward from and to @bridge. */
+void host_foreign_remedy(const struct foreign *f, const char *bridge, char *out, size_t size);
+/** Whether frames between containers of one network pass the chains of forward (br_netfilter). */
+bool host_filters_frames(void);
 /** Whether ports that name no address are on 127.0.0.1 only: by option, or because this machine's
  * firewall lets nothing in by itself and is to be obeyed. */
 bool host_is_closed(struct berth_network *net);

@@ -40,7 +40,8 @@ static int probe_nft(struct berth_network *net, struct berth_sink *findings,
 		     struct berth_error *err)
 {
 	const struct berth_host *host = net->host;
-	char foreign[128], text[256];
+	char text[320], remedy[512];
+	struct foreign f;
 	struct berth_error why = {0};
 	bool there;
 
@@ -48,16 +49,14 @@ static int probe_nft(struct berth_network *net, struct berth_sink *findings,
 	if (rules_are_there(net, &there, &why) < 0)
 		return host->finding(findings, BERTH_FINDING_ERROR, "bridge.nftables", why.text,
 				     "load the kernel module nf_tables");
-	if (host_foreign_drop(net, NF_INET_FORWARD, foreign, sizeof(foreign), &why) == 0 &&
-	    *foreign) {
+	if (host_foreign_drop(net, NF_INET_FORWARD, &f, &why) == 0 && *f.chain) {
+		host_foreign_remedy(&f, "berth0", remedy, sizeof(remedy));
 		(void)snprintf(text, sizeof(text),
 			       "chain '%s' of another program drops what is forwarded: containers "
-			       "reach the world only if it lets them",
-			       foreign);
-		return host->finding(
-			findings, BERTH_FINDING_WARN, "bridge.forward-drop", text,
-			"allow forwarding from and to the bridges there, e.g. firewall-cmd "
-			"--zone=trusted --add-interface=berth0, or ufw route allow in on berth0");
+			       "reach the world%s only if it lets them",
+			       f.chain, host_filters_frames() ? ", and each other," : "");
+		return host->finding(findings, BERTH_FINDING_WARN, "bridge.forward-drop", text,
+				     remedy);
 	}
 	return host->finding(findings, BERTH_FINDING_OK, "bridge.nftables",
 			     "rules are kept in table 'inet " RULES_TABLE "' of nftables", NULL);
@@ -87,7 +86,7 @@ int bridge_probe(const struct berth_host *host, const struct berth_conf *conf, i
 			"this machine's firewall lets nothing in by itself, and is obeyed: "
 			"ports that name no address are on 127.0.0.1 only",
 			NULL);
-	if (r == 0 && access("/proc/sys/net/bridge/bridge-nf-call-iptables", F_OK) == 0)
+	if (r == 0 && host_filters_frames())
 		r = host->finding(
 			findings, BERTH_FINDING_INFO, "bridge.br-netfilter",
 			"br_netfilter is loaded: frames between containers of one network "

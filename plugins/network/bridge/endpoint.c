@@ -297,7 +297,8 @@ int bridge_check(struct berth_network *net, const struct berth_net_desc *desc,
 		 const struct berth_endpoint *ep, struct berth_sink *findings,
 		 struct berth_error *err)
 {
-	char text[256], foreign[128] = "";
+	char text[256], remedy[512];
+	struct foreign f = {0};
 	struct bridge_net n;
 	int r = check_endpoint(ep, err);
 
@@ -309,14 +310,15 @@ int bridge_check(struct berth_network *net, const struct berth_net_desc *desc,
 		r = net->host->finding(findings, BERTH_FINDING_ERROR, "bridge.endpoint", text,
 				       "berth network reconcile");
 	if (r == 0)
-		r = host_foreign_drop(net, NF_INET_FORWARD, foreign, sizeof(foreign), err);
-	if (r == 0 && *foreign) {
+		r = host_foreign_drop(net, NF_INET_FORWARD, &f, err);
+	if (r == 0 && *f.chain) {
+		host_foreign_remedy(&f, n.name, remedy, sizeof(remedy));
 		(void)snprintf(text, sizeof(text),
 			       "chain '%s' of another program drops what is forwarded, unless it "
 			       "has a rule for bridge '%s'",
-			       foreign, n.name);
+			       f.chain, n.name);
 		r = net->host->finding(findings, BERTH_FINDING_WARN, "bridge.forward-drop", text,
-				       "allow forwarding from and to this bridge in that firewall");
+				       remedy);
 	}
 	return r;
 }

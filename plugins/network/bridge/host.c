@@ -79,8 +79,8 @@ int host_prepare(const char *bridge, bool v6, struct berth_error *err)
 
 struct search {
 	uint32_t hook;
-	char *out;
-	size_t size;
+	struct foreign found;
+	bool docker4, docker6, ufw; /* their chains are there, which those of iptables ask */
 };
 
 /* firewalld's chains have the policy accept, and a rule at their end that refuses the rest. */
@@ -89,40 +89,88 @@ static bool is_closed(const char *table, uint32_t policy)
 	return policy == NF_DROP || str_eq(table, "firewalld");
 }
 
+static void look_at_base(struct search *s, uint8_t family, const char *table, const char *chain)
+{
+	bool is_iptables = str_eq(table, "filter");
+
+	if (!*s->found.chain)
+		(void)snprintf(s->found.chain, sizeof(s->found.chain), "%s %s", table, chain);
+	s->found.firewalld |= str_eq(table, "firewalld");
+	s->found.docker4 |= is_iptables && family == NFPROTO_IPV4;
+	s->found.docker6 |= is_iptables && family == NFPROTO_IPV6;
+	s->found.ufw |= is_iptables;
+}
+
 static int look(void *arg, uint8_t family, const char *table, const char *chain, const char *type,
 		uint32_t hook, uint32_t policy)
 {
 	struct search *s = arg;
 
-	(void)family;
-	if (!is_closed(table, policy) || hook != s->hook || !str_eq(type, "filter") ||
-	    str_eq(table, RULES_TABLE))
-		return 0;
-	(void)snprintf(s->out, s->size, "%s %s", table, chain);
-	return 1;
+	if (type && hook == s->hook && str_eq(type, "filter") && is_closed(table, policy) &&
+	    !str_eq(table, RULES_TABLE)) {
+		look_at_base(s, family, table, chain);
+	} else if (!type && str_eq(table, "filter")) {
+		s->docker4 |= family == NFPROTO_IPV4 && str_eq(chain, "DOCKER-USER");
+		s->docker6 |= family == NFPROTO_IPV6 && str_eq(chain, "DOCKER-USER");
+		s->ufw |= str_eq(chain, "ufw-user-forward") || str_eq(chain, "ufw6-user-forward");
+	}
+	return 0;
 }
 
-int host_foreign_drop(struct berth_network *net, uint32_t hook, char *out, size_t size,
+int host_foreign_drop(struct berth_network *net, uint32_t hook, struct foreign *ret,
 		      struct berth_error *err)
 {
-	struct search s = {hook, out, size};
 	cleanup_bridge_nft struct bridge_nft nft = {.fd = -1};
+	struct search s = {.hook = hook};
 	int r = bridge_nft_borrow(net, &nft, err);
 
-	out[0] = '\0';
 	if (r < 0)
 		return r;
-	r = nft_each_base_chain(nft.fd, look, &s);
+	r = nft_each_chain(nft.fd, look, &s);
 	nft.clean = r == 0;
-	return r < 0 ? berth_fail_errno(err, -r, "list the chains of nftables") : 0;
+	if (r < 0)
+		return berth_fail_errno(err, -r, "list the chains of nftables");
+	*ret = s.found;
+	ret->docker4 &= s.docker4;
+	ret->docker6 &= s.docker6;
+	ret->ufw &= s.ufw;
+	return 0;
+}
+
+void host_foreign_remedy(const struct foreign *f, const char *bridge, char *out, size_t size)
+{
+	cleanup_str struct str s = STR_INIT;
+
+	if (f->docker4 || f->docker6) /* first of all in FORWARD, ufw's come behind */
+		str_addf(&s, "%s -I DOCKER-USER -i %s -j ACCEPT, and the same with -o",
+			 f->docker4 ? "iptables" : "ip6tables", bridge);
+	if (f->docker4 && f->docker6)
+		str_add(&s, ", both with ip6tables, too");
+	else if (f->ufw && !f->docker4)
+		str_addf(&s, "%sufw route allow in on %s; ufw route allow out on %s",
+			 s.len > 0 ? "; " : "", bridge, bridge);
+	if (f->firewalld)
+		str_addf(&s, "%sfirewall-cmd --zone=trusted --add-interface=%s",
+			 s.len > 0 ? "; " : "", bridge);
+	if (s.len == 0)
+		str_addf(&s,
+			 "have that chain accept what comes from bridge '%s', and what goes there",
+			 bridge);
+	(void)snprintf(out, size, "%s", str_check(&s, NULL) == 0 ? s.p : "");
+}
+
+bool host_filters_frames(void)
+{
+	return read_switch("/proc/sys/net/bridge/bridge-nf-call-iptables") == 1 ||
+	       read_switch("/proc/sys/net/bridge/bridge-nf-call-ip6tables") == 1;
 }
 
 bool host_is_closed(struct berth_network *net)
 {
-	char chain[128];
+	struct foreign f;
 
 	if (net->publish_loopback_only || !net->obey_host_firewall)
 		return net->publish_loopback_only;
 	/* in doubt it is */
-	return host_foreign_drop(net, NF_INET_LOCAL_IN, chain, sizeof(chain), NULL) < 0 || *chain;
+	return host_foreign_drop(net, NF_INET_LOCAL_IN, &f, NULL) < 0 || *f.chain;
 }

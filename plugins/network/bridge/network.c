@@ -168,11 +168,17 @@ static int find_or_make(const struct bridge_net *n, const struct berth_net_desc 
 	return r;
 }
 
-/* An address that the bridge has, which it should not have, is taken away. */
+/*
+ * An address that the bridge has, which it should not have, is taken away. The first time that it
+ * gets its own, nobody else may have come to be in the same subnet: packets would go there.
+ */
 struct extra {
 	const struct berth_net_desc *desc;
 	struct link_batch *b;
 	int index;
+	bool has_its_own;
+	int rival; /* an interface in one of our subnets; 0: none */
+	uint32_t rival_of;
 };
 
 static bool is_gateway(const struct berth_net_desc *desc, const struct berth_addr *addr)
@@ -187,13 +193,75 @@ static bool is_gateway(const struct berth_net_desc *desc, const struct berth_add
 	return false;
 }
 
+static bool begin_alike(const uint8_t a[16], const uint8_t b[16], unsigned bits)
+{
+	unsigned bytes = bits / 8, rest = bits % 8;
+
+	return memcmp(a, b, bytes) == 0 &&
+	       (rest == 0 || ((a[bytes] ^ b[bytes]) & (0xff00u >> rest) & 0xff) == 0);
+}
+
+/* A larger subnet around ours leaves us ours, and a single address is no subnet. */
+static void look_for_rivals(struct extra *e, int index, const struct berth_addr *addr)
+{
+	for (uint32_t i = 0; i < e->desc->n_subnet; i++) {
+		const struct berth_addr *net = &e->desc->subnet[i].net;
+
+		if (net->family != addr->family || addr->prefix < net->prefix ||
+		    addr->prefix == (addr->family == BERTH_IPV4 ? 32 : 128) ||
+		    !begin_alike(net->ip, addr->ip, net->prefix))
+			continue;
+		e->rival = index;
+		e->rival_of = i;
+	}
+}
+
 static int take_extra(void *arg, int index, const struct berth_addr *addr)
 {
 	struct extra *e = arg;
 
-	if (index == e->index && !is_gateway(e->desc, addr))
+	if (index != e->index)
+		look_for_rivals(e, index, addr);
+	else if (is_gateway(e->desc, addr))
+		e->has_its_own = true;
+	else
 		link_delete_address(e->b, index, addr);
 	return 0;
+}
+
+static int count_port(void *arg, const struct link *link)
+{
+	return link->master == *(const int *)arg ? 1 : 0;
+}
+
+/* 1: no, containers are connected. */
+static int delete_bridge(const struct link *bridge, int fd, struct berth_error *err)
+{
+	cleanup_link_batch struct link_batch *b = NULL;
+	int index = bridge->index;
+	int r = link_each(fd, count_port, &index, err);
+
+	if (r == 0)
+		r = link_batch_new(&b, err);
+	if (r != 0)
+		return r;
+	link_delete(b, bridge->name, true);
+	return link_run(b, fd, err);
+}
+
+static int refuse_rival(const struct extra *e, const struct link *bridge, int fd,
+			struct berth_error *err)
+{
+	char name[IFNAMSIZ] = "?";
+
+	(void)delete_bridge(bridge, fd, NULL); /* without its address it is of no use */
+	(void)if_indextoname((unsigned)e->rival, name);
+	(void)berth_fail(err, BERTH_E_EXISTS,
+			 "subnet %s of network '%s' is on interface '%s' of this machine by now",
+			 link_addr_text(&e->desc->subnet[e->rival_of].net, true), e->desc->name,
+			 name);
+	berth_error_hint(err, "give one of them another subnet");
+	return -BERTH_E_EXISTS;
 }
 
 static int give_addresses(const struct berth_net_desc *desc, int fd, const struct link *bridge,
@@ -207,6 +275,8 @@ static int give_addresses(const struct berth_net_desc *desc, int fd, const struc
 		return r;
 	extra.b = b;
 	r = link_each_address(fd, take_extra, &extra, err);
+	if (r == 0 && extra.rival && !extra.has_its_own)
+		r = refuse_rival(&extra, bridge, fd, err);
 	for (uint32_t i = 0; i < desc->n_subnet; i++) {
 		struct berth_addr addr = desc->subnet[i].gateway;
 
@@ -270,15 +340,9 @@ int bridge_create(struct berth_network *net, const struct berth_net_desc *desc,
 
 /* --- remove --------------------------------------------------------------- */
 
-static int count_port(void *arg, const struct link *link)
-{
-	return link->master == *(const int *)arg ? 1 : 0;
-}
-
 int bridge_remove(struct berth_network *net, const struct berth_net_desc *desc,
 		  struct berth_error *err)
 {
-	cleanup_link_batch struct link_batch *b = NULL;
 	cleanup_fd int fd = -1;
 	struct bridge_net n;
 	struct link bridge;
@@ -290,16 +354,10 @@ int bridge_remove(struct berth_network *net, const struct berth_net_desc *desc,
 		return r;
 	r = link_find(fd, n.name, &bridge, err);
 	if (r == 0 && str_eq(bridge.alias, n.alias)) {
-		r = link_each(fd, count_port, &bridge.index, err);
+		r = delete_bridge(&bridge, fd, err);
 		if (r > 0)
 			return berth_fail(err, BERTH_E_BUSY,
 					  "containers are connected to network '%s'", desc->name);
-		if (r == 0)
-			r = link_batch_new(&b, err);
-		if (r == 0) {
-			link_delete(b, n.name, true);
-			r = link_run(b, fd, err);
-		}
 	} else if (r == 0 || r == -BERTH_E_NOT_FOUND) {
 		r = 0; /* no bridge, or one of somebody else's by now */
 	}
