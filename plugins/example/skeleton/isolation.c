@@ -207,6 +207,8 @@ static int each_ignored(json_object *spec, ignored_fn fn, void *arg)
 	static const char *const in_spec[] = {"ociVersion", "process",	   "root", "mounts",
 					      "linux",	    "annotations", NULL};
 	static const char *const in_process[] = {"args", "env", "cwd", "user", "terminal", NULL};
+	static const char *const in_user[] = {"uid", "gid", NULL};
+	static const char *const in_root[] = {"path", "readonly", NULL};
 	static const char *const in_linux[] = {"namespaces", NULL};
 	json_object *mounts = get(spec, "mounts");
 	json_object *spaces = get(get(spec, "linux"), "namespaces");
@@ -214,6 +216,11 @@ static int each_ignored(json_object *spec, ignored_fn fn, void *arg)
 
 	if (r == 0)
 		r = each_unknown_key(get(spec, "process"), "process.", in_process, fn, arg);
+	if (r == 0)
+		r = each_unknown_key(get(get(spec, "process"), "user"), "process.user.", in_user,
+				     fn, arg);
+	if (r == 0)
+		r = each_unknown_key(get(spec, "root"), "root.", in_root, fn, arg);
 	if (r == 0)
 		r = each_unknown_key(get(spec, "linux"), "linux.", in_linux, fn, arg);
 	for (size_t i = 0; r == 0 && mounts && i < json_object_array_length(mounts); i++)

@@ -25,6 +25,8 @@
 #include "berth/isolation.h"
 #include "child.h"
 
+enum { SPEC_MAX = 4 << 20 };
+
 struct berth_isolation {
 	struct mock mock;
 	int state; /* a file for each sandbox: what save gives */
@@ -229,6 +231,9 @@ static int mock_create(struct berth_isolation *iso, const struct berth_launch *l
 	struct berth_sandbox *sb;
 	int r;
 
+	if (l->spec.n > SPEC_MAX)
+		return berth_fail(err, BERTH_E_LIMIT, "config.json has more than %d bytes",
+				  SPEC_MAX);
 	r = record_parse(l->spec.p, l->spec.n, 0, &spec, err);
 	if (r < 0)
 		return r;

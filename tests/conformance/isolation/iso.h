@@ -7,6 +7,8 @@
 #include "tests/conformance/suite.h"
 
 size_t iso_life_cases(const TTest *out[]);
+size_t iso_create_cases(const TTest *out[]);
+size_t iso_program_cases(const TTest *out[]);
 
 /** Skip where programs are ordinary ones of the machine. */
 static inline void iso_needs_apart(void)

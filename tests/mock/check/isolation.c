@@ -189,10 +189,12 @@ START_TEST(what_cannot_be_executed_is_told_with_its_errno)
 	struct berth_sandbox *sb = NULL;
 
 	begin(NULL);
-	ck_fails(BERTH_E_EXEC, create("c1", "[\"no-such-program\"]", &sb));
+	ck_ok(create("c1", "[\"no-such-program\"]", &sb));
+	ck_fails(BERTH_E_EXEC, ops->start(sb, &err));
 	ck_assert_int_eq(err.sys_errno, ENOENT);
 	ck_assert_str_eq(err.text, "exec: \"no-such-program\": executable file not found in $PATH");
-	ck_assert_ptr_null(sb);
+	ck_ok(ops->destroy(sb, &err));
+	ops->forget(sb);
 	ck_write(root, "garbage", "\x01\x02 no program");
 	ck_assert_int_eq(fchmodat(root, "garbage", 0755, 0), 0);
 	ck_ok(create("c1", "[\"/garbage\"]", &sb));
@@ -200,8 +202,10 @@ START_TEST(what_cannot_be_executed_is_told_with_its_errno)
 	ck_assert_int_eq(err.sys_errno, ENOEXEC);
 	ck_ok(ops->destroy(sb, &err));
 	ops->forget(sb);
+	sb = NULL;
 	ck_fails(BERTH_E_INVALID, create("c1", "[]", &sb));
 	ck_fails(BERTH_E_INVALID, create("../c1", "[\"true\"]", &sb));
+	ck_assert_ptr_null(sb);
 	mocked_close(&m);
 }
 END_TEST
