@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from berthtest import Engine, Failure, Skip, check, contains, equal, run, test
-from nethost import HOST4, NEIGHBOUR4, Neighbour, Nft, OutsideNames, get, isolate, sh
+from nethost import HOST4, HOST6, NEIGHBOUR4, Neighbour, Nft, OutsideNames, get, isolate, sh
 
 CLONE_NEWNS = 0x00020000
 SERVER = ["sh", "-c", "echo hello > /tmp/index.html; exec httpd -f -p 80 -h /tmp"]
@@ -93,7 +93,7 @@ def serve(*flags):
 
 
 def address():
-    return e.inspect("web")["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+    return next(iter(e.inspect("web")["NetworkSettings"]["Networks"].values()))["IPAddress"]
 
 
 def by(url, *who):
@@ -247,6 +247,21 @@ def goes_out():
     return e.berth("run", "--rm", "busybox", "nc", "-w", "1", NEIGHBOUR4, "8000", "-e", "true").code == 0
 
 
+def another_bridge(name, remedy, published):
+    """What was said of one bridge is not said of others; IPv6 is as IPv4."""
+    e.ok("network", "create", "--ipv6", "-o", "name=br-front", "front")
+    serve("--network", "front", "-p", "8080:80")
+    urls = [f"http://[{HOST6}]:8080/", f"http://{HOST4}:8080/"]
+    for url in urls:
+        check(e.settle(lambda: get(url, at=neighbour, seconds=1) == published), f"{url} beside {name}")
+    for command in remedy:
+        sh(*command)
+    for url in urls:
+        check(e.settle(lambda: get(url, at=neighbour, seconds=1) == "hello\n"), f"not by {url} with what the manual says of {name}")
+    e.ok("rm", "-f", "web")
+    e.ok("network", "rm", "front")
+
+
 def closed_firewall(name, chain, remedy, published=None):
     """Of whoever lets nothing in, and forwards nothing; @published: what a port that is published says all the same."""
     check(e.settle(lambda: get(f"http://{NEIGHBOUR4}:8000/", seconds=1) is not None), "the server of the other host does not answer")
@@ -258,14 +273,14 @@ def closed_firewall(name, chain, remedy, published=None):
         out = e.berth("doctor").out
         contains(out, f"chain '{chain}' of another program drops what is forwarded: containers reach the world"
                  + (", and each other," if filtered else " only"))
-        for command in remedy:
+        for command in remedy("berth0"):
             contains(out, " ".join(command))
         equal(by(f"http://{address()}/"), None if filtered else "hello\n", f"within a network, frames filtered: {filtered}")
     equal(get("http://127.0.0.1:8080/"), "hello\n", "from the host")
     equal(from_outside(), published, f"a published port beside {name}")
     e.ok("rm", "-f", "web")
     equal(rules_of_others(), before, f"rules of {name}")
-    for command in remedy:
+    for command in remedy("berth0"):
         sh(*command)
     check(goes_out(), f"containers do not get out with what the manual says of {name}")
     serve("-p", "8080:80")
@@ -273,6 +288,7 @@ def closed_firewall(name, chain, remedy, published=None):
     equal(by(f"http://{HOST4}:8080/"), "hello\n", "by a published port, with what the manual says")
     check(e.settle(lambda: from_outside() == "hello\n"), f"no port is published with what the manual says of {name}")
     e.ok("rm", "-f", "web")
+    another_bridge(name, remedy("br-front"), published)
     e.merge({"network": {"drivers": {"bridge": {"options": {"obey_host_firewall": True}}}}})
     serve("-p", "8080:80")
     equal(get("http://127.0.0.1:8080/"), "hello\n", "from the host")
@@ -286,7 +302,7 @@ def beside_ufw_its_rules_stay_and_are_obeyed_if_the_config_says_so():
     copies = Copies("/etc/ufw", "/lib/ufw", "/etc/default")
     try:
         sh("ufw", "--force", "enable")
-        closed_firewall("ufw", "filter FORWARD", [["ufw", "route", "allow", way, "on", "berth0"] for way in ("in", "out")])
+        closed_firewall("ufw", "filter FORWARD", lambda bridge: [["ufw", "route", "allow", way, "on", bridge] for way in ("in", "out")])
         sh("ufw", "--force", "disable")
     finally:
         copies.close()
@@ -322,7 +338,7 @@ def beside_firewalld_its_rules_stay_and_are_obeyed_if_the_config_says_so():
     try:
         check(e.settle(firewalld.ready, 20), "firewalld does not start: " + open(firewalld.log.name).read()[-500:])
         # it lets through what somebody has translated to a container's address
-        closed_firewall("firewalld", "firewalld filter_FORWARD", [["firewall-cmd", "--zone=trusted", "--add-interface=berth0"]],
+        closed_firewall("firewalld", "firewalld filter_FORWARD", lambda bridge: [["firewall-cmd", "--zone=trusted", f"--add-interface={bridge}"]],
                         published="hello\n")
     finally:
         firewalld.close()
