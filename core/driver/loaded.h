@@ -79,6 +79,8 @@ int driver_root_dir(struct drivers *d, int *ret_fd, struct berth_error *err);
  */
 int driver_state_dir(struct drivers *d, const struct berth_driver *head, int *ret_fd,
 		     bool *ret_made, struct berth_error *err);
+/** Remove it again, if nothing is in it: it was made for nothing. */
+void driver_drop_state_dir(struct drivers *d, const struct berth_driver *head);
 /** DENIED or UNSUPPORTED if what the driver needs is not there. */
 int driver_check_needs(struct drivers *d, const struct loaded *l, struct berth_error *err);
 

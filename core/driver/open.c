@@ -34,8 +34,9 @@ int driver_check_needs(struct drivers *d, const struct loaded *l, struct berth_e
 	const struct berth_driver *head = &l->head;
 
 	if ((head->needs & BERTH_NEEDS_PROCESS) && !l->separate)
-		return berth_fail(err, BERTH_E_UNSUPPORTED,
-				  "it must run in a process of its own (\"process\": \"separate\")");
+		return berth_fail(
+			err, BERTH_E_UNSUPPORTED,
+			"it must run in a process of its own (\"process\": \"separate\")");
 	if (head->needs & BERTH_NEEDS_ROOT) {
 		if (geteuid() != 0)
 			return berth_fail(err, BERTH_E_DENIED, "it needs root, you are user %u",
@@ -119,6 +120,15 @@ int driver_state_dir(struct drivers *d, const struct berth_driver *head, int *re
 	return r;
 }
 
+void driver_drop_state_dir(struct drivers *d, const struct berth_driver *head)
+{
+	cleanup_free char *path =
+		str_fmt("%s/%s/%s", d->config->root, driver_kind_name(head->kind), head->name);
+
+	if (path)
+		(void)rmdir(path); /* not empty if another process opened it meanwhile */
+}
+
 /* --- open ----------------------------------------------------------------- */
 
 /* What callers see of it. */
@@ -149,16 +159,19 @@ static void publish(struct loaded *l)
 static int open_loaded(struct drivers *d, struct loaded *l, struct berth_error *err)
 {
 	cleanup_fd int state = -1;
+	bool made = false;
 	struct berth_error why = {0};
 	void *instance = NULL;
 	int r = driver_check_needs(d, l, err);
 
 	if (r == 0)
-		r = driver_state_dir(d, &l->head, &state, NULL, err);
+		r = driver_state_dir(d, &l->head, &state, &made, err);
 	if (r < 0)
 		return r;
 	r = driver_result(l->head.open(&l->host, l->conf, state, &instance, &why), &why);
 	if (r < 0) {
+		if (made)
+			driver_drop_state_dir(d, &l->head);
 		if (err)
 			*err = why;
 		return r;

@@ -145,13 +145,8 @@ static int probe_loaded(struct drivers *d, struct loaded *l, struct record *find
 	if (r < 0)
 		return r;
 	r = probe_in(l, state, findings, err);
-	if (made) {
-		cleanup_free char *path = str_fmt("%s/%s/%s", d->config->root,
-						  driver_kind_name(l->head.kind), l->head.name);
-
-		if (path)
-			(void)rmdir(path); /* not empty if another process opened it meanwhile */
-	}
+	if (made)
+		driver_drop_state_dir(d, &l->head);
 	return r;
 }
 

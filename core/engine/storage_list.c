@@ -3,7 +3,10 @@
 #include "core/engine/migrate.h"
 #include "core/image/names.h"
 
-/* Every storage driver that the config names or that holds something. */
+/*
+ * Every storage driver that the config names or that holds something. Not mere candidates: those
+ * that were not chosen need not work here.
+ */
 static int find_drivers(struct engine *e, char ***ret, struct berth_error *err)
 {
 	const struct config_kind *k = &e->config->kind[BERTH_STORAGE];
@@ -14,9 +17,6 @@ static int find_drivers(struct engine *e, char ***ret, struct berth_error *err)
 
 	if (drivers_default(e->drivers, BERTH_STORAGE, &name, NULL) == 0)
 		r = strv_add(ret, name);
-	strv_foreach (candidate, k->candidates)
-		if (r == 0 && !strv_has(*ret, *candidate))
-			r = strv_add(ret, *candidate);
 	record_foreach (k->drivers, name, entry)
 		if (r == 0 && !strv_has(*ret, name))
 			r = strv_add(ret, name);
