@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/path.h"
+#include "core/driver/info.h"
 #include "tests/unit/driver_rig.h"
 
 static void be(const char *words)
@@ -226,6 +231,95 @@ START_TEST(kinds_and_caps_have_names)
 }
 END_TEST
 
+/* --- hostile files -------------------------------------------------------- */
+
+static bool is_sound(const struct info *info)
+{
+	return memchr(info->name, '\0', sizeof(info->name)) &&
+	       memchr(info->version, '\0', sizeof(info->version));
+}
+
+/* 0: refused. */
+static size_t read_bytes(const char *bytes, size_t n)
+{
+	cleanup_fd int fd = memfd_create("driver", MFD_CLOEXEC);
+	struct info infos[INFO_MAX];
+	size_t found = 0;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, bytes, n), (ssize_t)n);
+	err = (struct berth_error){0};
+	if (info_read(fd, infos, &found, &err) < 0) {
+		ck_assert_int_eq(err.code, BERTH_E_INVALID);
+		ck_assert_ptr_null(strchr(err.text, '\n'));
+		return 0;
+	}
+	ck_assert_uint_ge(found, 1);
+	ck_assert_uint_le(found, INFO_MAX);
+	for (size_t i = 0; i < found; i++)
+		ck_assert(is_sound(&infos[i]));
+	return found;
+}
+
+static char *read_odd(size_t *ret_n)
+{
+	cleanup_fd int fd = -1;
+	char path[512], *bytes;
+
+	(void)snprintf(path, sizeof(path), "%s/odd_all.so", rig_odd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_ok(read_fd_limited(fd, 64 << 20, &bytes, ret_n, &err));
+	return bytes;
+}
+
+/* Numbers that lengths, offsets and counts go wrong with. */
+START_TEST(damaged_files_are_refused_or_read_as_far_as_they_make_sense)
+{
+	static const uint64_t numbers[] = {0,	       1,	  0xffff,    0x7fffffff,
+					   0xffffffff, INT64_MAX, UINT64_MAX};
+	enum { ROUNDS = 600, HEADER = 64 };
+	cleanup_free char *bytes = NULL;
+	uint64_t sections;
+	unsigned seed = 7;
+	size_t n;
+
+	bytes = read_odd(&n);
+	ck_assert_uint_eq(read_bytes(bytes, n), 4);
+	memcpy(&sections, bytes + 40, sizeof(sections)); /* e_shoff */
+	ck_assert_uint_lt(sections, n);
+	for (size_t cut = 0; cut < n; cut += cut < HEADER + 8 ? 1 : n / 37)
+		ck_assert_uint_eq(read_bytes(bytes, cut), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		cleanup_free char *copy = malloc(n);
+		uint64_t number = numbers[(unsigned)rand_r(&seed) % 7];
+		size_t room = i % 2 ? HEADER : n - sections, at;
+
+		ck_assert_ptr_nonnull(copy);
+		memcpy(copy, bytes, n);
+		at = (i % 2 ? 0 : sections) + (size_t)rand_r(&seed) % (room - 8);
+		memcpy(copy + at, &number, 1u << (unsigned)rand_r(&seed) % 4);
+		(void)read_bytes(copy, n);
+	}
+}
+END_TEST
+
+START_TEST(what_is_no_driver_is_refused)
+{
+	static const char *const texts[] = {"",
+					    "\x7f"
+					    "ELF",
+					    "#!/bin/sh\n", "<html>"};
+	cleanup_fd int dir = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct info infos[INFO_MAX];
+	size_t n;
+
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_uint_eq(read_bytes(texts[i], strlen(texts[i])), 0);
+	ck_assert_int_lt(info_read(dir, infos, &n, &err), 0);
+}
+END_TEST
+
 int main(int argc, char *argv[])
 {
 	if (!rig_main(argc, argv))
@@ -235,5 +329,7 @@ int main(int argc, char *argv[])
 		       driver_directories_may_be_absent, a_file_is_inspected_without_running_it,
 		       a_loaded_driver_tells_all_about_itself,
 		       a_path_is_inspected_whatever_it_is_called, an_open_driver_tells_its_status,
-		       kinds_and_caps_have_names);
+		       kinds_and_caps_have_names,
+		       damaged_files_are_refused_or_read_as_far_as_they_make_sense,
+		       what_is_no_driver_is_refused);
 }
