@@ -612,6 +612,8 @@ START_TEST(what_open_says_is_passed_on)
 	be("open-fails");
 	ck_fails(BERTH_E_CORRUPT, open_odd());
 	ck_assert_str_eq(err.text, "network driver 'odd': state of format 7");
+	/* and it has not got a directory, as if it held something */
+	ck_assert_int_ne(access(rig_path("root/network/odd"), F_OK), 0);
 	be("open-nonsense");
 	ck_fails(BERTH_E_INTERNAL, open_odd());
 	ck_ends("the driver answered 7, which means nothing");
