@@ -73,7 +73,12 @@ def a_published_port_is_reached_from_everywhere():
 
 @test
 def ipv6_is_published_too():
-    e.ok("network", "create", "--ipv6", "six")
+    e.ok("network", "create", "--ipv6", "-o", "name=br-six", "six")
+    e.ok("run", "-d", "--name", "first", "--network", "six", "busybox", "sleep", "60")
+    states = []
+    check(e.settle(lambda: states.append(sh("ip", "-6", "-o", "addr", "show", "dev", "br-six", "scope", "link")) or states[-1]), "no address")
+    check("tentative" not in states[-1], f"the first container of a network waits for the bridge's address: {states[-1]}")
+    gone("first")
     serve("web", "--network", "six", "-p", "8081:80")
     contains(e.inspect("web")["NetworkSettings"]["Networks"]["six"]["GlobalIPv6Address"], "fd")
     check(e.settle(lambda: get(f"http://[{HOST6}]:8081/", at=neighbour) == "hello\n"), "IPv6 from another host")

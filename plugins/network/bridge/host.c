@@ -5,6 +5,8 @@
  *	net.ipv4.ip_forward = 1                     packets of containers leave the host
  *	net.ipv6.conf.all.forwarding = 1            the same; only if a network has IPv6
  *	net.ipv4.conf.BRIDGE.route_localnet = 1     published ports are reached by 127.0.0.1
+ *	net.ipv6.conf.BRIDGE.accept_dad = 0         the bridge's link-local address is of use at
+ *						    once: neighbours are looked for by it
  *
  * Where the host takes routes from router advertisements (accept_ra = 1), forwarding would end that:
  * such interfaces get accept_ra = 2, which means "although it forwards".
@@ -61,12 +63,15 @@ int host_prepare(const char *bridge, bool v6, struct berth_error *err)
 {
 	static const char all6[] = "/proc/sys/net/ipv6/conf/all/forwarding";
 	cleanup_free char *localnet = str_fmt("/proc/sys/net/ipv4/conf/%s/route_localnet", bridge);
-	int r = localnet ? 0 : berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
+	cleanup_free char *dad = str_fmt("/proc/sys/net/ipv6/conf/%s/accept_dad", bridge);
+	int r = localnet && dad ? 0 : berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 
 	if (r == 0)
 		r = write_switch("/proc/sys/net/ipv4/ip_forward", "1", err);
 	if (r == 0)
 		r = write_switch(localnet, "1", err);
+	if (r == 0 && v6)
+		r = write_switch(dad, "0", err);
 	if (r == 0 && v6 && read_switch(all6) == 0) {
 		r = keep_router_advertisements(err);
 		if (r == 0)
