@@ -14,6 +14,8 @@
 
 enum {
 	FILES = 20000,
+	DIRECTORIES = 100,
+	CHANGES_MS = 50, /* to walk both trees takes several times that */
 	SNAPSHOTS = 15,
 	SNAPSHOT_MS = 5,
 	MB = 1 << 20,
@@ -125,6 +127,59 @@ START_TEST(a_view_of_many_files_is_there_at_once)
 	times[0] = clock_mono_ns() - times[0];
 	ck_assert_msg(times[0] <= (int64_t)SNAPSHOTS * SNAPSHOT_MS * 1000000, "all gone in %lld us",
 		      (long long)times[0] / 1000);
+	rig_close(&r);
+}
+END_TEST
+
+static int count_one(void *arg, uint32_t change BERTH_UNUSED, const char *path BERTH_UNUSED)
+{
+	++*(int *)arg;
+	return 0;
+}
+
+static void put_directories(const struct rig *r BERTH_UNUSED, int dirfd)
+{
+	for (int d = 0; d < DIRECTORIES; d++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "d%d", d);
+		ck_assert_int_eq(mkdirat(dirfd, name, 0755), 0);
+		for (int f = 0; f < FILES / DIRECTORIES; f++) {
+			(void)snprintf(name, sizeof(name), "d%d/%d", d, f);
+			ck_assert_int_eq(mknodat(dirfd, name, S_IFREG | 0644, 0), 0);
+		}
+	}
+}
+
+/* Only what changed is looked at, and the directories above. */
+START_TEST(changes_among_many_files_are_found_at_once)
+{
+	int64_t best = INT64_MAX;
+	struct rig r;
+	int fd;
+
+	rig_open(&r);
+	rig_layer(&r, "a", NULL, put_directories);
+	rig_view(&r, "v", "a", 0);
+	fd = rig_mount(&r, "v");
+	ck_write(fd, "d7/77", "changed");
+	ck_write(fd, "new", "n");
+	ck_assert_int_eq(unlinkat(fd, "d17/78", 0), 0);
+	ck_assert_int_eq(close(fd), 0);
+	for (int i = 0; i < 3; i++) {
+		int64_t begin = clock_mono_ns();
+		int n = 0;
+
+		ck_ok(r.ops->changes(r.st, "v", count_one, &n, NULL, &err));
+		ck_assert_int_eq(n, 5); /* with two directories */
+		begin = clock_mono_ns() - begin;
+		best = begin < best ? begin : best;
+	}
+	ck_assert_msg(best <= (int64_t)CHANGES_MS * 1000000, "three changes take %lld us",
+		      (long long)best / 1000);
+	ck_ok(r.ops->view_remove(r.st, "v", &err));
+	ck_ok(r.ops->layer_remove(r.st, "a", &err));
+	(void)rig_held(&r);
 	rig_close(&r);
 }
 END_TEST
@@ -484,15 +539,15 @@ int main(int argc, char *argv[])
 	why = stand_on("btrfs");
 	if (why)
 		return ck_skip_all(why);
-	return CK_MAIN("storage/btrfs", a_view_of_many_files_is_there_at_once,
-		       layers_are_read_only_subvolumes, subvolumes_of_a_container_go_with_it,
-		       subvolumes_of_a_container_go_however_deep,
-		       changes_are_found_behind_hard_links_renames_and_subvolumes,
-		       each_has_only_what_it_wrote_itself,
-		       without_quotas_a_size_is_refused_with_what_to_do,
-		       a_size_limits_what_a_container_writes,
-		       the_state_may_be_on_another_filesystem,
-		       what_is_not_btrfs_is_refused_with_what_to_do,
-		       a_probe_tries_snapshots_and_says_whether_sizes_can_be_limited,
-		       the_state_is_as_documented);
+	return CK_MAIN(
+		"storage/btrfs", a_view_of_many_files_is_there_at_once,
+		changes_among_many_files_are_found_at_once, layers_are_read_only_subvolumes,
+		subvolumes_of_a_container_go_with_it, subvolumes_of_a_container_go_however_deep,
+		changes_are_found_behind_hard_links_renames_and_subvolumes,
+		each_has_only_what_it_wrote_itself,
+		without_quotas_a_size_is_refused_with_what_to_do,
+		a_size_limits_what_a_container_writes, the_state_may_be_on_another_filesystem,
+		what_is_not_btrfs_is_refused_with_what_to_do,
+		a_probe_tries_snapshots_and_says_whether_sizes_can_be_limited,
+		the_state_is_as_documented);
 }
