@@ -15,6 +15,7 @@
 enum {
 	FILES = 20000,
 	DIRECTORIES = 100,
+	GONE_MS = 2000,	 /* to unlink all files takes several times that */
 	CHANGES_MS = 50, /* to walk both trees takes several times that */
 	SNAPSHOTS = 15,
 	SNAPSHOT_MS = 5,
@@ -125,7 +126,7 @@ START_TEST(a_view_of_many_files_is_there_at_once)
 	ck_ok(r.ops->layer_remove(r.st, "a", &err));
 	(void)rig_held(&r);
 	times[0] = clock_mono_ns() - times[0];
-	ck_assert_msg(times[0] <= (int64_t)SNAPSHOTS * SNAPSHOT_MS * 1000000, "all gone in %lld us",
+	ck_assert_msg(times[0] <= (int64_t)GONE_MS * 1000000, "all gone in %lld us",
 		      (long long)times[0] / 1000);
 	rig_close(&r);
 }
@@ -166,7 +167,7 @@ START_TEST(changes_among_many_files_are_found_at_once)
 	ck_write(fd, "new", "n");
 	ck_assert_int_eq(unlinkat(fd, "d17/78", 0), 0);
 	ck_assert_int_eq(close(fd), 0);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 6; i++) {
 		int64_t begin = clock_mono_ns();
 		int n = 0;
 
