@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -155,16 +156,42 @@ static int make_dirs(int root, const char *path)
 	return mkdirat(root, path, 0755) < 0 ? -errno : 0;
 }
 
-/* A group of that name which nobody is in is what a crash left: begin anew. */
-static int make_group(int root, const char *path, struct berth_error *err)
+static int in_use(const char *path, struct berth_error *err)
 {
+	return berth_fail(err, BERTH_E_EXISTS, "cgroup '/%s' is in use", path);
+}
+
+/* Be the one who makes the group; false if somebody else is, or has just removed it. */
+static bool lock_group(int root, const char *path, int *ret_lock)
+{
+	cleanup_fd int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return false;
+	*ret_lock = steal_fd(&fd);
+	return true;
+}
+
+/*
+ * A group of that name which nobody is in is what a crash left: begin anew. Unless somebody is
+ * about to fill it: who makes one holds a lock of the first (*@lock) until the container is there.
+ */
+static int make_group(int root, const char *path, int *lock, struct berth_error *err)
+{
+	const bool is_first = *lock < 0;
 	int r = make_dirs(root, path);
 
 	if (r == -EEXIST) {
+		if (is_first && !lock_group(root, path, lock))
+			return in_use(path, err);
 		if (unlinkat(root, path, AT_REMOVEDIR) < 0 && errno == EBUSY)
-			return berth_fail(err, BERTH_E_EXISTS, "cgroup '/%s' is in use", path);
+			return in_use(path, err);
+		if (is_first)
+			close_fd(lock);
 		r = make_dirs(root, path);
 	}
+	if (r == -EEXIST || (r == 0 && is_first && !lock_group(root, path, lock)))
+		return in_use(path, err);
 	return r < 0 ? berth_fail_errno(err, -r, "make cgroup '/%s'", path) : 0;
 }
 
@@ -204,7 +231,7 @@ static char *fd_target(int fd)
 }
 
 static int create_in(struct cgroup *cg, const struct cgroup_tree *tree, int delegated,
-		     const char *path, unsigned controllers, struct berth_error *err)
+		     const char *path, unsigned controllers, int *lock, struct berth_error *err)
 {
 	int root = tree->v2 && delegated >= 0 ? delegated : tree->fd;
 	cleanup_free char *base = root == tree->fd ? str_fmt("%s", tree->path) : fd_target(root);
@@ -215,7 +242,7 @@ static int create_in(struct cgroup *cg, const struct cgroup_tree *tree, int dele
 	if (tree->v2)
 		r = cgroup2_enable(root, path, controllers & tree->controllers, err);
 	if (r == 0)
-		r = make_group(root, path, err);
+		r = make_group(root, path, lock, err);
 	if (r < 0)
 		return r;
 	r = add_dir(cg, tree, root, base, path, err);
@@ -253,16 +280,17 @@ static int relative_path(const char *path, char **ret, struct berth_error *err)
 }
 
 int cgroup_create(const struct cgroup_host *host, const char *path, int delegated,
-		  unsigned controllers, struct cgroup *ret, struct berth_error *err)
+		  unsigned controllers, struct cgroup *ret, int *ret_lock, struct berth_error *err)
 {
 	struct cgroup cg = {.host = host};
+	cleanup_fd int lock = -1;
 	int r = relative_path(path, &cg.path, err);
 
 	for (size_t i = 0; i < host->n && r == 0; i++) {
 		const struct cgroup_tree *t = &host->tree[i];
 
 		if (t->controllers & controllers)
-			r = create_in(&cg, t, delegated, cg.path, controllers, err);
+			r = create_in(&cg, t, delegated, cg.path, controllers, &lock, err);
 	}
 	if (r < 0) {
 		(void)cgroup_remove(&cg, NULL); /* nobody is in there yet */
@@ -270,6 +298,7 @@ int cgroup_create(const struct cgroup_host *host, const char *path, int delegate
 		return r;
 	}
 	*ret = cg;
+	*ret_lock = steal_fd(&lock);
 	return 0;
 }
 
@@ -568,13 +597,14 @@ static int move_all(const struct cgroup *cg, const struct cgroup_dir *to, struct
 
 int cgroup_need(struct cgroup *cg, unsigned controllers, struct berth_error *err)
 {
+	cleanup_fd int lock = -1;
 	for (size_t i = 0; i < cg->host->n; i++) {
 		const struct cgroup_tree *t = &cg->host->tree[i];
 		int r;
 
 		if (!(t->controllers & controllers) || has_tree(cg, t) || cg->n == CGROUP_TREES_MAX)
 			continue;
-		r = create_in(cg, t, -1, cg->path, controllers, err);
+		r = create_in(cg, t, -1, cg->path, controllers, &lock, err);
 		if (r == 0)
 			r = move_all(cg, &cg->dir[cg->n - 1], err);
 		if (r < 0)

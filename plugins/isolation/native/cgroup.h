@@ -87,11 +87,11 @@ unsigned cgroup_wanted(const struct resources *res);
 
 /**
  * Make the groups of @controllers at @path, below @delegated (O_PATH of a v2 group) if that is not
- * -1. EXISTS if one of them is there with processes in it; empty ones are taken over. On failure
- * nothing is left.
+ * -1. EXISTS if one of them is there with processes in it, or somebody is about to fill it; empty
+ * ones are taken over. While *@ret_lock is open nobody else takes them. On failure nothing is left.
  */
 int cgroup_create(const struct cgroup_host *host, const char *path, int delegated,
-		  unsigned controllers, struct cgroup *ret, struct berth_error *err);
+		  unsigned controllers, struct cgroup *ret, int *ret_lock, struct berth_error *err);
 /** Find the groups that exist at @path; none: an empty struct. */
 int cgroup_find(const struct cgroup_host *host, const char *path, struct cgroup *ret,
 		struct berth_error *err);

@@ -53,6 +53,7 @@ static void launch_done(struct launch *l)
 	close_fd(&l->listener);
 	close_fd(&l->channel);
 	close_fd(&l->state_memfd);
+	close_fd(&l->name_lock);
 	for (size_t i = 0; i < l->plan.n_tasks; i++)
 		(void)close(l->plan.tasks[i]);
 	arena_done(&l->arena);
@@ -113,7 +114,7 @@ static int make_groups(struct launch *l, struct berth_error *err)
 			return no_memory(err);
 		path = usual;
 	}
-	r = cgroup_create(host, path, l->in.cgroup_fd, wanted, &l->sb->cgroup, err);
+	r = cgroup_create(host, path, l->in.cgroup_fd, wanted, &l->sb->cgroup, &l->name_lock, err);
 	if (r < 0)
 		return r;
 	r = cgroup_apply_devices(&l->sb->cgroup, &s->resources, err);
@@ -488,6 +489,7 @@ int sandbox_create(struct berth_isolation *iso, const struct berth_launch *launc
 		.listener = -1,
 		.channel = -1,
 		.state_memfd = -1,
+		.name_lock = -1,
 	};
 	int r = take_launch(launch, &l.in, err);
 

@@ -102,6 +102,8 @@ static int native_update(struct berth_sandbox *sb, struct berth_str text, struct
 
 	if (r == 0)
 		r = record_parse(text.p, text.n, 0, &tree, err);
+	if (r == 0 && record_type(tree) != RECORD_OBJECT)
+		r = berth_fail(err, BERTH_E_INVALID, "the resources are no JSON object");
 	if (r < 0)
 		return r;
 	f = fields_of(&p, tree, "");

@@ -89,7 +89,8 @@ struct launch {
 	int root_fd, userns_fd, listener; /* ours, or -1 */
 	int channel;			  /* our end */
 	int state_memfd;
-	int *fds; /* of the plan, closed when the child has its copies */
+	int name_lock; /* until the first process is in its groups */
+	int *fds;      /* of the plan, closed when the child has its copies */
 	size_t n_fds, cap_fds;
 	uint64_t clone_flags;
 	struct plan_join joins[SPEC_NS_COUNT];

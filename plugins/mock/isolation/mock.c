@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -228,6 +229,7 @@ static int mock_create(struct berth_isolation *iso, const struct berth_launch *l
 {
 	cleanup_record struct record *spec = NULL;
 	cleanup_free char *args = NULL;
+	cleanup_fd int lock = -1;
 	struct berth_sandbox *sb;
 	int r;
 
@@ -246,6 +248,12 @@ static int mock_create(struct berth_isolation *iso, const struct berth_launch *l
 	if (r == 0 && l->flags & (BERTH_LAUNCH_OUTLIVE | BERTH_LAUNCH_RESTORE))
 		r = berth_fail(err, BERTH_E_UNSUPPORTED,
 			       "mock isolation hands no container from one process to another");
+	/* until we end: of those who want the same name one gets it */
+	if (r == 0) {
+		lock = openat(iso->state, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (lock < 0 || flock(lock, LOCK_EX) < 0)
+			r = berth_fail_errno(err, errno, "lock the state directory");
+	}
 	if (r == 0)
 		r = refuse_twin(iso, l->id, err);
 	if (r < 0)
@@ -306,8 +314,8 @@ static int mock_recover(struct berth_isolation *iso, const char *id, struct bert
 	r = mock_call(&iso->mock, NULL, err, "recover", "id=%s", id);
 	if (r == 0)
 		r = mock_check_name(id, err);
-	if (r == 0 && state.n > 0)
-		r = record_parse(state.p, state.n, 0, &parsed, err);
+	if (r == 0 && state.n > 0 && record_parse(state.p, state.n, 0, &parsed, NULL) < 0)
+		r = berth_fail(err, BERTH_E_CORRUPT, "the state of sandbox '%s' is damaged", id);
 	/* nothing, or a config.json: then what we wrote ourselves, if it came to that */
 	if (r == 0 && !record_has(parsed, "birth")) {
 		record_free(steal_ptr(parsed));
@@ -459,10 +467,17 @@ static int mock_reap(struct berth_sandbox *sb, struct berth_exit *ret, struct be
 static int mock_update(struct berth_sandbox *sb, struct berth_str resources,
 		       struct berth_error *err)
 {
+	cleanup_record struct record *parsed = NULL;
 	int r = mock_call(&sb->iso->mock, NULL, err, "update", "id=%s resources=%.*s", sb->id,
 			  (int)resources.n, resources.p);
 
-	return r == 0 ? need_alive(sb, err) : r;
+	if (r == 0)
+		r = need_alive(sb, err);
+	if (r == 0)
+		r = record_parse(resources.p, resources.n, 0, &parsed, err);
+	if (r == 0 && record_type(parsed) != RECORD_OBJECT)
+		r = berth_fail(err, BERTH_E_INVALID, "the resources are no JSON object");
+	return r;
 }
 
 static int mock_freeze(struct berth_sandbox *sb, bool on, struct berth_error *err)

@@ -201,6 +201,11 @@ struct box box_beside(const struct box *of, const char *words)
 	return b;
 }
 
+void box_reopen(struct box *b)
+{
+	b->iso = open_driver(b->state_fd);
+}
+
 void box_again(struct box *b, const char *words)
 {
 	if (b->sb)
@@ -209,8 +214,6 @@ void box_again(struct box *b, const char *words)
 	b->sb = NULL;
 	box_driver()->close(b->iso);
 	b->iso = open_driver(b->state_fd);
-	ck_assert_int_eq(close(b->root_fd), 0);
-	b->root_fd = b->launch.root_fd = detached(b->root);
 	str_clear(&b->printed);
 	box_words(b, words);
 }
@@ -219,6 +222,12 @@ int box_try_create(struct box *b, struct berth_error *why)
 {
 	cleanup_free char *text = record_to_text(b->spec, RECORD_COMPACT);
 
+	/* a detached mount is attached once */
+	if (b->is_root_used && b->launch.root_fd >= 0) {
+		close_fd(&b->root_fd);
+		b->root_fd = b->launch.root_fd = detached(b->root);
+	}
+	b->is_root_used = true;
 	b->launch.id = b->id;
 	b->launch.spec = (struct berth_str){text, strlen(text)};
 	return b->ops->create(b->iso, &b->launch, NULL, &b->sb, why);

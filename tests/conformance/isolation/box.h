@@ -51,6 +51,7 @@ struct box {
 	char root[96];	/* of its root filesystem */
 	char state[96]; /* of the driver's state */
 	int state_fd, own_fd, root_fd;
+	bool is_root_used;
 	int out, out_write; /* what it prints; our end, its end */
 	struct str printed;
 	int fds_before;
@@ -70,6 +71,8 @@ void box_add(struct box *b, const char *path, const char *json);
 /** Without this namespace; or a new one ("" as @path), or joining the one at @path. */
 void box_namespace(struct box *b, const char *type, const char *path);
 
+/** Another instance of the driver on the same state; the one that there was is left alone. */
+void box_reopen(struct box *b);
 /** Once more, with other words: what there was is destroyed, and the driver opened anew. */
 void box_again(struct box *b, const char *words);
 int box_try_create(struct box *b, struct berth_error *why);

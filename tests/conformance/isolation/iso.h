@@ -9,6 +9,10 @@
 size_t iso_life_cases(const TTest *out[]);
 size_t iso_create_cases(const TTest *out[]);
 size_t iso_program_cases(const TTest *out[]);
+size_t iso_more_cases(const TTest *out[]);
+size_t iso_control_cases(const TTest *out[]);
+size_t iso_recover_cases(const TTest *out[]);
+size_t iso_whole_cases(const TTest *out[]);
 
 /** Skip where programs are ordinary ones of the machine. */
 static inline void iso_needs_apart(void)
