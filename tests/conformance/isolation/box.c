@@ -204,6 +204,7 @@ struct box box_beside(const struct box *of, const char *words)
 void box_reopen(struct box *b)
 {
 	b->iso = open_driver(b->state_fd);
+	b->is_root_used = true; /* by a process beside us, perhaps */
 }
 
 void box_again(struct box *b, const char *words)

@@ -71,7 +71,7 @@ void box_add(struct box *b, const char *path, const char *json);
 /** Without this namespace; or a new one ("" as @path), or joining the one at @path. */
 void box_namespace(struct box *b, const char *type, const char *path);
 
-/** Another instance of the driver on the same state; the one that there was is left alone. */
+/** For one of several processes: another instance of the driver on the same state. */
 void box_reopen(struct box *b);
 /** Once more, with other words: what there was is destroyed, and the driver opened anew. */
 void box_again(struct box *b, const char *words);

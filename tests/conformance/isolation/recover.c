@@ -375,8 +375,10 @@ START_TEST(killed_at_any_moment_it_can_be_cleaned_up)
 		int status;
 		pid_t pid = ck_fork();
 
-		if (pid == 0)
+		if (pid == 0) {
+			box_reopen(&b);
 			live(&b);
+		}
 		(void)nanosleep(&nap, NULL);
 		ck_assert_int_eq(kill(pid, SIGKILL), 0);
 		ck_assert_int_eq(waitpid(pid, &status, 0), pid);

@@ -7,7 +7,7 @@
 #include "tests/conformance/isolation/iso.h"
 
 enum {
-	LIVES = 40,
+	LIVES = 25,
 	WARM = 5,
 	GROWTH_MAX = 65536,
 };
