@@ -106,11 +106,13 @@ END_TEST
 
 START_TEST(an_exec_is_where_the_container_is)
 {
-	struct box b = up();
-	size_t before = b.printed.len;
+	struct box b;
+	size_t before;
 	cleanup_free char *first = NULL;
 
 	iso_needs_apart();
+	b = up();
+	before = b.printed.len;
 	first = strndup(b.printed.p, before - strlen("up\n"));
 	ck_assert_int_eq(box_exec_wait(box_exec(&b, "ns list / say done")), 0);
 	box_await(&b, "done");
