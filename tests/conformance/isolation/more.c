@@ -40,10 +40,12 @@ END_TEST
 
 START_TEST(a_signal_to_all_reaches_the_execs)
 {
-	struct box b = up();
-	int pidfd = box_exec(&b, "say in pause");
+	struct box b;
+	int pidfd;
 
 	iso_needs_apart();
+	b = up();
+	pidfd = box_exec(&b, "say in pause");
 	box_await(&b, "in");
 	ck_ok(b.ops->signal(b.sb, SIGKILL, BERTH_SIGNAL_ALL, &err));
 	ck_assert_int_eq(box_exec_wait(pidfd), 137);
