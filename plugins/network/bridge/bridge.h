@@ -27,7 +27,8 @@ struct berth_network {
 	const struct berth_host *host;
 	bool publish_loopback_only;
 	bool obey_host_firewall;
-	int spare_nft; /**< of bridge_nft_borrow; -1: none; atomic */
+	/** of bridge_nft_borrow: who opened it and its number; BRIDGE_NO_SPARE; atomic */
+	uint64_t spare_nft;
 };
 
 /** What a network is, worked out of its desc. */
@@ -49,8 +50,10 @@ int bridge_route_socket(struct berth_network *net, int netns, int *ret_fd, struc
 
 /**
  * A socket to nftables, kept for the next call: to close one waits for whatever anybody deleted from
- * nftables shortly before (nf_tables flushes its work then), up to 10 ms each time.
+ * nftables shortly before (nf_tables flushes its work then), up to 10 ms each time. A child that was forked
+ * since opens its own: two would take each other's answers.
  */
+#define BRIDGE_NO_SPARE UINT64_MAX
 struct bridge_nft {
 	struct berth_network *net;
 	int fd;
@@ -58,6 +61,8 @@ struct bridge_nft {
 };
 int bridge_nft_borrow(struct berth_network *net, struct bridge_nft *ret, struct berth_error *err);
 void bridge_nft_return(struct bridge_nft *nft);
+/** Close the one that is kept. */
+void bridge_nft_drop(struct berth_network *net);
 #define cleanup_bridge_nft cleanup_with(bridge_nft_return)
 
 int bridge_create(struct berth_network *net, const struct berth_net_desc *desc,

@@ -18,7 +18,7 @@ static int open_driver(const struct berth_host *host, const struct berth_conf *c
 	if (!net)
 		return berth_fail(err, BERTH_E_NO_MEMORY, "out of memory");
 	net->host = host;
-	net->spare_nft = -1;
+	net->spare_nft = BRIDGE_NO_SPARE;
 	net->publish_loopback_only = str_eq(publish, "loopback");
 	net->obey_host_firewall = conf && host->conf_bool(conf, "obey_host_firewall");
 	*ret = net;
@@ -30,7 +30,7 @@ static void close_driver(void *instance)
 	struct berth_network *net = instance;
 
 	if (net)
-		close_fd(&net->spare_nft);
+		bridge_nft_drop(net);
 	free(net);
 }
 
@@ -65,7 +65,7 @@ static int probe_nft(struct berth_network *net, struct berth_sink *findings,
 int bridge_probe(const struct berth_host *host, const struct berth_conf *conf, int scratch_fd,
 		 struct berth_sink *findings, struct berth_error *err)
 {
-	struct berth_network net = {.host = host, .spare_nft = -1};
+	struct berth_network net = {.host = host, .spare_nft = BRIDGE_NO_SPARE};
 	struct berth_error why = {0};
 	cleanup_fd int fd = -1;
 	int r;
@@ -92,7 +92,7 @@ int bridge_probe(const struct berth_host *host, const struct berth_conf *conf, i
 			"br_netfilter is loaded: frames between containers of one network "
 			"pass the firewall",
 			NULL);
-	close_fd(&net.spare_nft);
+	bridge_nft_drop(&net);
 	return r;
 }
 

@@ -21,10 +21,23 @@ int bridge_route_socket(struct berth_network *net, int netns, int *ret_fd, struc
 				    NETLINK_ROUTE, ret_fd, err);
 }
 
+/* The one that is kept, if it is this process's; -1: none. */
+static int take_spare(struct berth_network *net)
+{
+	uint64_t spare = __atomic_exchange_n(&net->spare_nft, BRIDGE_NO_SPARE, __ATOMIC_ACQ_REL);
+	int fd = (int)(uint32_t)spare;
+
+	if (spare == BRIDGE_NO_SPARE)
+		return -1;
+	if (spare >> 32 == (uint32_t)getpid())
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
 int bridge_nft_borrow(struct berth_network *net, struct bridge_nft *ret, struct berth_error *err)
 {
-	int fd = __atomic_exchange_n(&net->spare_nft, -1, __ATOMIC_ACQ_REL);
-	int r = 0;
+	int fd = take_spare(net), r = 0;
 
 	if (fd < 0)
 		r = net->host->socket_in(net->host, -1, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
@@ -35,13 +48,20 @@ int bridge_nft_borrow(struct berth_network *net, struct bridge_nft *ret, struct 
 
 void bridge_nft_return(struct bridge_nft *nft)
 {
-	int none = -1;
+	uint64_t none = BRIDGE_NO_SPARE, spare = (uint64_t)getpid() << 32 | (uint32_t)nft->fd;
 
-	if (nft->fd >= 0 && (!nft->clean || !__atomic_compare_exchange_n(
-						    &nft->net->spare_nft, &none, nft->fd, false,
-						    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)))
+	if (nft->fd >= 0 &&
+	    (!nft->clean || !__atomic_compare_exchange_n(&nft->net->spare_nft, &none, spare, false,
+							 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)))
 		(void)close(nft->fd);
 	nft->fd = -1;
+}
+
+void bridge_nft_drop(struct berth_network *net)
+{
+	int fd = take_spare(net);
+
+	close_fd(&fd);
 }
 
 /* --- names ---------------------------------------------------------------- */

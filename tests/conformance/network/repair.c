@@ -194,7 +194,7 @@ START_TEST(killed_at_any_moment_a_reconcile_leaves_nothing)
 		status = suite_kill(pid);
 		ck_assert_msg(WIFSIGNALED(status) || WEXITSTATUS(status) == 0, "failed: %d",
 			      WEXITSTATUS(status));
-		ck_ok(nw_reconcile(&m, &w, 1, &b, 1));
+		ck_assert_msg(nw_reconcile(&m, &w, 1, &b, 1) == 0, "%s", nw_why());
 		nw_ck_looks(m.machine, before);
 	}
 	if (rules)
