@@ -106,8 +106,27 @@ static int to_disk(const struct move *m, struct berth_error *err)
 	cleanup_fd int fd = openat(m->after, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 || syncfs(fd) < 0)
-		return berth_fail_errno(err, errno, "write container %.12s to the disk", m->row->id);
+		return berth_fail_errno(err, errno, "write container %.12s to the disk",
+					m->row->id);
 	return 0;
+}
+
+/* From here until flip the new view is one that is to go: whoever finds it knows that from the row. */
+static int note_new(struct move *m, struct berth_error *err)
+{
+	struct db *db = m->h->store->db;
+	int r = db_begin(db, err);
+
+	if (r == 0)
+		r = db_run(db, NULL, err,
+			   "INSERT INTO view_old(container,storage,keep) VALUES(?1,?2,0) "
+			   "ON CONFLICT DO UPDATE SET keep=0",
+			   "ss", m->row->id, m->to->name);
+	if (r == 0)
+		r = db_commit(db, DB_DURABLE, err);
+	if (r < 0)
+		db_rollback(db);
+	return r;
 }
 
 /* The view in the new driver, whole and on the disk. */
@@ -115,6 +134,8 @@ static int fill(struct move *m, struct berth_error *err)
 {
 	int r = container_ensure_layers(m->h, m->image, m->to, err);
 
+	if (r == 0)
+		r = note_new(m, err);
 	/* what a try before this one left */
 	if (r == 0)
 		r = m->to->ops.view_remove(m->to->st, m->row->id, err);
@@ -189,7 +210,9 @@ int container_move(struct container_host *h, const char *id, const char *to, uin
 		return r;
 	r = fill(&m, err);
 	if (r < 0) {
-		(void)m.to->ops.view_remove(m.to->st, m.row->id, NULL); /* or the next try does */
+		close_fd(&m.before);
+		close_fd(&m.after);
+		(void)drop_old(h, m.row->id, m.to->name, NULL); /* or the next sweep does */
 		return r;
 	}
 	r = flip(&m, flags, err);
@@ -247,6 +270,24 @@ static void later_free(struct later *all, size_t n)
 	free(all);
 }
 
+/* Unless somebody is making it just now, or it has become the container's own. */
+static void sweep_old(struct container_host *h, const char *id, const char *storage)
+{
+	cleanup_db_stmt struct db_stmt *q = NULL;
+	cleanup_fd int lock = -1;
+
+	if (store_lock(h->store, CONTAINER_LOCK, id, true, &lock, NULL) < 0 ||
+	    db_query(
+		    h->store->db, &q, NULL,
+		    "SELECT 1 FROM view_old v WHERE container=?1 AND storage=?2 AND keep=0 AND NOT "
+		    "EXISTS(SELECT 1 FROM container WHERE id=?1 AND storage=?2)",
+		    "ss", id, storage) < 0 ||
+	    db_step(q, NULL) <= 0)
+		return;
+	db_stmt_done(steal_ptr(q));
+	(void)drop_old(h, id, storage, NULL); /* or the next one does */
+}
+
 int move_sweep(struct container_host *h, struct berth_error *err)
 {
 	struct later *all;
@@ -261,15 +302,15 @@ int move_sweep(struct container_host *h, struct berth_error *err)
 
 		/* it stays where it is, and is tried again */
 		if (container_move(h, all[i].id, all[i].storage, all[i].flags, &why) < 0)
-			log_line(BERTH_LOG_WARN, "container.move", "id=%s storage=%s error='%s'", all[i].id,
-				 all[i].storage, why.text);
+			log_line(BERTH_LOG_WARN, "container.move", "id=%s storage=%s error='%s'",
+				 all[i].id, all[i].storage, why.text);
 	}
 	later_free(all, n);
 	if (r == 0)
 		r = read_later(h->store, "SELECT container,storage,keep FROM view_old WHERE keep=0",
 			       NULL, &all, &n, err);
 	for (size_t i = 0; i < n && r == 0; i++)
-		(void)drop_old(h, all[i].id, all[i].storage, NULL); /* or the next one does */
+		sweep_old(h, all[i].id, all[i].storage);
 	later_free(all, n);
 	return r;
 }

@@ -42,7 +42,9 @@ int container_erase(struct container_host *h, const struct container_row *row, i
 	if (r == 0 && !monitored)
 		r = remove_dir(h->store->runfd, row->id, err);
 	if (r == 0)
-		r = container_row_delete(h->store, row->id, err);
+		/* what is gone for the user stays so, whatever happens to the machine */
+		r = container_row_delete(h->store, row->id,
+					 row->auto_remove ? DB_LAZY : DB_DURABLE, err);
 	if (r == 0)
 		container_left(h, row->id);
 	if (r == 0)

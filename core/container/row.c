@@ -248,7 +248,8 @@ int container_row_save_spec(struct store *store, const struct container_row *row
 	return r;
 }
 
-int container_row_delete(struct store *store, const char *id, struct berth_error *err)
+int container_row_delete(struct store *store, const char *id, enum db_durability how,
+			 struct berth_error *err)
 {
 	int r = db_begin(store->db, err);
 
@@ -266,7 +267,7 @@ int container_row_delete(struct store *store, const char *id, struct berth_error
 		r = db_run(store->db, NULL, err, "DELETE FROM move_wish WHERE container=?1", "s",
 			   id);
 	if (r == 0)
-		r = db_commit(store->db, DB_LAZY, err);
+		r = db_commit(store->db, how, err);
 	if (r < 0)
 		db_rollback(store->db);
 	return r;

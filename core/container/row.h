@@ -50,7 +50,8 @@ int container_row_insert(struct store *store, const struct container_row *row,
 /** Write row->merged again. */
 int container_row_save_spec(struct store *store, const struct container_row *row,
 			    struct berth_error *err);
-int container_row_delete(struct store *store, const char *id, struct berth_error *err);
+int container_row_delete(struct store *store, const char *id, enum db_durability how,
+			 struct berth_error *err);
 
 /** @from a set of states. BUSY: it is in none of them (any more); NOT_FOUND: it is gone. */
 int container_row_move(struct store *store, const char *id, uint32_t from, enum container_state to,

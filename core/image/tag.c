@@ -27,7 +27,7 @@ int image_tag(struct store *store, const char *source, const char *target, struc
 		r = db_run(store->db, NULL, err, "UPDATE image SET tagged_ns=?2 WHERE id=?1", "si",
 			   image->id, clock_now_ns());
 	if (r == 0)
-		r = db_commit(store->db, DB_LAZY, err);
+		r = db_commit(store->db, DB_DURABLE, err);
 	if (r < 0)
 		db_rollback(store->db);
 	return r;

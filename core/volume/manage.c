@@ -272,7 +272,7 @@ int volume_remove(struct store *store, const char *name, struct berth_error *err
 	if (r == 0)
 		r = to_trash(store, volumes, name, &trash, err);
 	if (r == 0)
-		r = db_commit(store->db, DB_LAZY, err);
+		r = db_commit(store->db, DB_DURABLE, err);
 	if (r < 0) {
 		db_rollback(store->db);
 		return r;
