@@ -363,10 +363,10 @@ int image_remove(struct store *store, struct drivers *drivers, const char *name,
 	if (r == 0)
 		r = image->name ? remove_by_name(&rm, image, name, err)
 				: remove_by_id(&rm, image, err);
-	/* a driver must not drop a layer of which the database could believe again that it is
-	 * needed */
+	/* what is gone for the user stays so; and a driver must not drop a layer of which the database
+	 * could believe again that it is needed */
 	if (r == 0)
-		r = db_commit(store->db, rm.image_gone ? DB_DURABLE : DB_LAZY, err);
+		r = db_commit(store->db, DB_DURABLE, err);
 	if (r < 0) {
 		db_rollback(store->db);
 		return r;
