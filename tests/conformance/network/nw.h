@@ -120,5 +120,6 @@ size_t network_net_cases(const TTest *out[]);
 size_t network_attach_cases(const TTest *out[]);
 size_t network_publish_cases(const TTest *out[]);
 size_t network_repair_cases(const TTest *out[]);
+size_t network_fault_cases(const TTest *out[]);
 
 #endif

@@ -30,7 +30,8 @@ static const char *prepare(void)
 }
 
 static const suite_cases_fn cases[] = {network_net_cases, network_attach_cases,
-				       network_publish_cases, network_repair_cases, NULL};
+				       network_publish_cases, network_repair_cases,
+				       network_fault_cases, NULL};
 
 const struct suite network_suite = {
 	.kind = BERTH_NETWORK,
