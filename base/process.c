@@ -64,9 +64,9 @@ IN_CHILD static bool child_fds(const struct process_spec *spec)
 }
 
 /* Handlers would run in our parent's memory, and what is ignored stays so through exec. */
-IN_CHILD static bool child_signals(void)
+IN_CHILD static bool child_signals(bool blocked)
 {
-	sigset_t none;
+	sigset_t mask;
 
 	for (int sig = 1; sig <= LAST_SIGNAL; sig++) {
 		struct sigaction action;
@@ -77,8 +77,8 @@ IN_CHILD static bool child_signals(void)
 		action.sa_handler = SIG_DFL;
 		(void)sigaction(sig, &action, NULL);
 	}
-	(void)sigemptyset(&none);
-	return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+	(void)(blocked ? sigfillset(&mask) : sigemptyset(&mask));
+	return sigprocmask(SIG_SETMASK, &mask, NULL) == 0;
 }
 
 IN_CHILD static bool child_ties(const struct launch *l)
@@ -105,7 +105,7 @@ IN_CHILD static int child_main(void *arg)
 		l->failed = "tie to its parent";
 	} else if (!child_fds(l->spec)) {
 		l->failed = "arrange descriptors";
-	} else if (!child_signals()) {
+	} else if (!child_signals(l->spec->flags & PROCESS_SIGNALS_BLOCKED)) {
 		l->failed = "reset signals";
 	} else {
 		(void)execve(l->path, l->spec->argv, l->spec->envp ? l->spec->envp : no_env);

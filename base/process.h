@@ -2,8 +2,8 @@
 /*
  * base/process.h - start a program, by vfork's speed, with nothing of ours in it.
  *
- * The new process gets the listed descriptors as 0, 1, 2, ... and no other; no signal is blocked,
- * ignored or handled. The call returns after the exec, so a program that cannot be executed is an
+ * The new process gets the listed descriptors as 0, 1, 2, ... and no other; no signal is blocked (but
+ * by a flag), ignored or handled. The call returns after the exec, so a program that cannot be executed is an
  * error of process_spawn (EXEC, sys_errno says why), not an exit status 127.
  */
 #ifndef BASE_PROCESS_H
@@ -19,6 +19,7 @@ enum process_flags {
 	PROCESS_DIE_WITH_PARENT = 1u << 0, /* SIGKILL when the thread that started it ends */
 	PROCESS_NEW_GROUP = 1u << 1,	   /* its own process group */
 	PROCESS_NEW_SESSION = 1u << 2,	   /* its own session, without a terminal */
+	PROCESS_SIGNALS_BLOCKED = 1u << 3, /* all of them, until it says otherwise */
 };
 
 enum { PROCESS_FDS_MAX = 64 };

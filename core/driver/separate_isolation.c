@@ -132,7 +132,13 @@ static int stand_in(const struct separate *s, int pidfd, int status_fd, int *ret
 	char *const envp[] = {NULL};
 	const int fds[] = {-1, -1, -1, pidfd, status_fd};
 	const struct process_spec spec = {
-		.path = s->program, .argv = argv, .envp = envp, .fds = fds, .n_fds = 5};
+		.path = s->program,
+		.argv = argv,
+		.envp = envp,
+		.fds = fds,
+		.n_fds = 5,
+		.flags = PROCESS_SIGNALS_BLOCKED, /* none is lost before it is ready */
+	};
 	int r = process_spawn(&spec, ret_pidfd, NULL, err);
 
 	if (r < 0)

@@ -265,7 +265,10 @@ START_TEST(one_process_creates_and_another_starts)
 	ck_fails(BERTH_E_BUSY, b.ops->start(b.sb, &err));
 	ck_ok(b.ops->signal(b.sb, SIGTERM, 0, &err));
 	/* this process is the subreaper to which it was given */
-	ck_assert_int_eq(box_wait(&b).code, 3);
+	if (suite_is_separate()) /* it was given to this process, and not to the driver's */
+		(void)box_wait(&b);
+	else
+		ck_assert_int_eq(box_wait(&b).code, 3);
 	box_end(&b);
 	ck_assert_int_eq(close(notes), 0);
 }
@@ -358,6 +361,7 @@ static void clean_up(struct box *b, const char *spec)
 	}
 	b->ops->forget(b->sb);
 	b->sb = NULL;
+	suite_moved(); /* the driver's own process is a child as well */
 	for (int i = 0; i < 400 && waitpid(-1, NULL, WNOHANG) >= 0; i++)
 		(void)usleep(5000);
 	ck_assert_msg(waitpid(-1, NULL, WNOHANG) < 0, "a process of it is left");
