@@ -23,11 +23,16 @@ enum {
 	AT_MOST = 400,
 };
 
-/* Which call fails: counted down, 0 is none. Drivers may have threads. */
-static atomic_uint calls_left;
-static atomic_uint memory_left;
-static int fail_with;
-static const char *_Atomic failed;
+/* Shared with the processes that a driver clones, whose calls are its own. */
+struct plan {
+	/* which call fails: counted down, 0 is none. Drivers may have threads */
+	atomic_uint calls_left;
+	atomic_uint memory_left;
+	int fail_with;
+	const char *_Atomic failed;
+};
+static struct plan none;
+static struct plan *plan = &none;
 
 static bool is_hit(atomic_uint *left, const char *name)
 {
@@ -37,21 +42,21 @@ static bool is_hit(atomic_uint *left, const char *name)
 		;
 	if (n != 1)
 		return false;
-	failed = name;
+	plan->failed = name;
 	return true;
 }
 
 static bool call_fails(const char *name)
 {
-	if (!is_hit(&calls_left, name))
+	if (!is_hit(&plan->calls_left, name))
 		return false;
-	errno = fail_with;
+	errno = plan->fail_with;
 	return true;
 }
 
 static bool memory_fails(const char *name)
 {
-	if (!is_hit(&memory_left, name))
+	if (!is_hit(&plan->memory_left, name))
 		return false;
 	errno = ENOMEM;
 	return true;
@@ -173,6 +178,8 @@ static void take_over(void)
 		for (size_t i = 0; i < im.bytes[t] / sizeof(ElfW(Rela)); i++)
 			patch(&im, &im.tables[t][i]);
 	}
+	plan = mmap(NULL, sizeof(*plan), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(plan, MAP_FAILED);
 	if (!im.patched)
 		suite_skip("the driver's file imports nothing that could be made to fail");
 	is_done = true;
@@ -181,23 +188,26 @@ static void take_over(void)
 void fault_arm(unsigned n, int sys_errno)
 {
 	take_over();
-	failed = NULL;
-	fail_with = sys_errno;
-	atomic_store(sys_errno == ENOMEM ? &memory_left : &calls_left, n);
+	plan->failed = NULL;
+	plan->fail_with = sys_errno;
+	atomic_store(sys_errno == ENOMEM ? &plan->memory_left : &plan->calls_left, n);
 }
 
 const char *fault_disarm(void)
 {
-	atomic_store(&calls_left, 0);
-	atomic_store(&memory_left, 0);
-	return failed;
+	atomic_store(&plan->calls_left, 0);
+	atomic_store(&plan->memory_left, 0);
+	return plan->failed;
 }
 
 static bool is_allowed(int code, int sys_errno)
 {
-	/* a driver may take a failure for "this kernel cannot", or for damage */
+	/* a driver may take a failure for "this kernel cannot", or for damage; that of a container's own
+	 * process for its death, or for what its program says */
 	return code == (int)berth_code_of_errno(sys_errno) || code == BERTH_E_UNSUPPORTED ||
-	       code == BERTH_E_IO || code == BERTH_E_CORRUPT;
+	       code == BERTH_E_IO || code == BERTH_E_CORRUPT ||
+	       (run.driver.head.kind == BERTH_ISOLATION &&
+		(code == BERTH_E_EXEC || code == BERTH_E_NOT_FOUND));
 }
 
 /* One run with the @n'th call failing; true if there was one. */

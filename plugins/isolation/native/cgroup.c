@@ -156,42 +156,48 @@ static int make_dirs(int root, const char *path)
 	return mkdirat(root, path, 0755) < 0 ? -errno : 0;
 }
 
-static int in_use(const char *path, struct berth_error *err)
-{
-	return berth_fail(err, BERTH_E_EXISTS, "cgroup '/%s' is in use", path);
-}
-
-/* Be the one who makes the group; false if somebody else is, or has just removed it. */
-static bool lock_group(int root, const char *path, int *ret_lock)
+/* Be the one who makes the group; -EEXIST: somebody else is, or has just removed it. */
+static int lock_group(int root, const char *path, int *ret_lock)
 {
 	cleanup_fd int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return false;
+		return errno == EWOULDBLOCK || errno == ENOENT ? -EEXIST : -errno;
 	*ret_lock = steal_fd(&fd);
-	return true;
+	return 0;
 }
 
 /*
  * A group of that name which nobody is in is what a crash left: begin anew. Unless somebody is
  * about to fill it: who makes one holds a lock of the first (*@lock) until the container is there.
  */
+static int take_over(int root, const char *path, bool is_first, int *lock)
+{
+	int r = is_first ? lock_group(root, path, lock) : 0;
+
+	if (r < 0)
+		return r;
+	if (unlinkat(root, path, AT_REMOVEDIR) < 0 && errno == EBUSY)
+		return -EEXIST;
+	if (is_first)
+		close_fd(lock);
+	return make_dirs(root, path);
+}
+
 static int make_group(int root, const char *path, int *lock, struct berth_error *err)
 {
 	const bool is_first = *lock < 0;
 	int r = make_dirs(root, path);
 
-	if (r == -EEXIST) {
-		if (is_first && !lock_group(root, path, lock))
-			return in_use(path, err);
-		if (unlinkat(root, path, AT_REMOVEDIR) < 0 && errno == EBUSY)
-			return in_use(path, err);
-		if (is_first)
-			close_fd(lock);
-		r = make_dirs(root, path);
+	if (r == -EEXIST)
+		r = take_over(root, path, is_first, lock);
+	if (r == 0 && is_first) {
+		r = lock_group(root, path, lock);
+		if (r < 0 && r != -EEXIST)
+			(void)unlinkat(root, path, AT_REMOVEDIR); /* ours, made just now */
 	}
-	if (r == -EEXIST || (r == 0 && is_first && !lock_group(root, path, lock)))
-		return in_use(path, err);
+	if (r == -EEXIST)
+		return berth_fail(err, BERTH_E_EXISTS, "cgroup '/%s' is in use", path);
 	return r < 0 ? berth_fail_errno(err, -r, "make cgroup '/%s'", path) : 0;
 }
 

@@ -35,15 +35,15 @@ static void plan_done(struct plan *plan)
 	close_fd(&plan->report);
 }
 
-static int open_in(int root, const char *path, int flags, int *ret)
+static int open_in(int root, const char *path, int flags, int *ret, struct berth_error *err)
 {
 	int fd;
 
 	if (root >= 0)
-		return root_open(root, path, flags, 0, ret, NULL);
+		return root_open(root, path, flags, 0, ret, err);
 	fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0)
-		return -1;
+		return berth_fail_errno(err, errno, "open '%s'", path);
 	*ret = fd;
 	return 0;
 }
@@ -56,7 +56,7 @@ static bool open_program(int root, const char *path, struct plan *plan)
 		struct stat st;
 		int fd;
 
-		if (open_in(own ? root : -1, path, O_RDONLY | O_NONBLOCK, &fd) != 0)
+		if (open_in(own ? root : -1, path, O_RDONLY | O_NONBLOCK, &fd, NULL) != 0)
 			continue;
 		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & 0111) {
 			plan->program = fd;
@@ -106,9 +106,12 @@ static int plan_make(const struct child_spec *spec, struct plan *plan, struct be
 		return berth_fail(err, BERTH_E_UNSUPPORTED, "mock isolation has no terminals");
 	if (!spec->pretend)
 		find_program(plan, spec->root);
-	if (open_in(spec->root, cwd, O_PATH | O_DIRECTORY, &plan->cwd) != 0)
+	r = open_in(spec->root, cwd, O_PATH | O_DIRECTORY, &plan->cwd, err);
+	if (r == -BERTH_E_NOT_FOUND || (r < 0 && errno == ENOTDIR))
 		return berth_fail(err, BERTH_E_INVALID, "process.cwd: there is no directory '%s'",
 				  cwd);
+	if (r < 0)
+		return r;
 	/* out of the way of 0, 1, 2, and of what is preserved */
 	for (int i = 0; i < 3; i++) {
 		int from = spec->stdio[i] >= 0 ? spec->stdio[i]

@@ -13,6 +13,7 @@ size_t iso_more_cases(const TTest *out[]);
 size_t iso_control_cases(const TTest *out[]);
 size_t iso_recover_cases(const TTest *out[]);
 size_t iso_whole_cases(const TTest *out[]);
+size_t iso_fault_cases(const TTest *out[]);
 
 /** Skip where programs are ordinary ones of the machine. */
 static inline void iso_needs_apart(void)

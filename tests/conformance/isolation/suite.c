@@ -49,7 +49,7 @@ static const char *prepare(void)
 
 static const suite_cases_fn cases[] = {
 	iso_create_cases,  iso_program_cases, iso_life_cases,  iso_more_cases,
-	iso_control_cases, iso_recover_cases, iso_whole_cases, NULL};
+	iso_control_cases, iso_recover_cases, iso_whole_cases, iso_fault_cases, NULL};
 
 const struct suite isolation_suite = {
 	.kind = BERTH_ISOLATION,
